@@ -1,0 +1,533 @@
+"""Events: what happened in the store. They are the product: durable, numbered, documented.
+
+Field names and meanings are fixed; others build against them. Times are RFC 3339 with offset, weights grams, temperatures degrees
+Celsius, prices integers in the currency's minor unit. A field that does not apply is there, and None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Purpose = Literal["shop", "pickup", "restock", "service"]
+EndReason = Literal["door_closed", "never_opened", "exit", "timeout", "command", "fire"]
+StartReason = Literal["first_start", "clean", "crash", "power_loss"]
+LockState = Literal["locked", "unlocked"]
+ReviewReason = Literal[
+    "low_confidence",
+    "untrusted_plate",
+    "gap",
+    "unexplained_step",
+    "unknown_product",
+    "misplaced",
+    "tag_without_weight",
+    "weight_without_tag",
+    "swap_suspected",
+    "timeout",
+    "several_sessions",
+]
+AlarmKind = Literal[
+    "door_held",
+    "too_warm",
+    "too_cold",
+    "probe_failed",
+    "mains_lost",
+    "journal_full",
+    "clock_untrusted",
+    "device_lost",
+    "sensor_untrusted",
+    "overload",
+    "door_forced",
+    "lock_jammed",
+    "unexplained_removal",
+    "unexplained_addition",
+    "tag_without_weight",
+    "weight_without_tag",
+    "swap_suspected",
+    "tamper",
+    "fire",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStarted:
+    """The first event of each start. ``resumed`` are the sessions that go on."""
+
+    TYPE: ClassVar[str] = "store.started"
+    version: str
+    boot: str
+    reason: StartReason
+    resumed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStopping:
+    """A clean stop. ``open_doors`` are zones whose door stands open: their locks are left as they are."""
+
+    TYPE: ClassVar[str] = "store.stopping"
+    reason: str
+    open_doors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCorrelated:
+    """Once a boot, when the wall clock is first trusted: maps ``uptime`` of ``boot`` to ``time``."""
+
+    TYPE: ClassVar[str] = "clock.correlated"
+    boot: str
+    uptime: str
+    time: str
+    error_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLostEvent:
+    """A device is gone or silent; it is being retried."""
+
+    TYPE: ClassVar[str] = "device.lost"
+    device: str
+    kind: str
+    reason: str
+    out_for_s: float | None = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecovered:
+    """A lost device answers again, or a degraded one (or its ``channel``) is well again."""
+
+    TYPE: ClassVar[str] = "device.recovered"
+    device: str
+    kind: str
+    reason: str
+    out_for_s: float | None = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDegradedEvent:
+    """A device works, but not as it should; ``channel`` where only one plate is concerned."""
+
+    TYPE: ClassVar[str] = "device.degraded"
+    device: str
+    kind: str
+    reason: str
+    out_for_s: float | None = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorUnlocked:
+    """The lock was driven open and its relay read back so. ``observed`` is the bolt contact, None without one."""
+
+    TYPE: ClassVar[str] = "door.unlocked"
+    zone: str
+    lock: str
+    session: str | None
+    command: str | None
+    observed: LockState | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLocked:
+    """The lock was driven shut and its relay read back so. ``observed`` is the bolt contact, None without one."""
+
+    TYPE: ClassVar[str] = "door.locked"
+    zone: str
+    lock: str
+    session: str | None
+    command: str | None
+    observed: LockState | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorOpened:
+    """The door contact opened."""
+
+    TYPE: ClassVar[str] = "door.opened"
+    zone: str
+    lock: str
+    session: str | None
+    open_for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorClosed:
+    """The door contact closed, after ``open_for_s``."""
+
+    TYPE: ClassVar[str] = "door.closed"
+    zone: str
+    lock: str
+    session: str | None
+    open_for_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessGranted:
+    """A code or card was accepted."""
+
+    TYPE: ClassVar[str] = "access.granted"
+    zone: str
+    reader: str
+    subject: str
+    purpose: Purpose
+    jti: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDenied:
+    """A code or card was refused. ``subject`` is None unless its signature was good."""
+
+    TYPE: ClassVar[str] = "access.denied"
+    zone: str
+    reader: str
+    subject: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """Somebody may open the door now."""
+
+    TYPE: ClassVar[str] = "session.started"
+    session: str
+    zone: str
+    purpose: Purpose
+    subject: str
+    order: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another explanation of a step, and how sure it is."""
+
+    gtin: str
+    quantity: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTaken:
+    """Items left a slot. A negative ``quantity`` takes back the event whose seq is ``revises``.
+
+    ``grams`` is the measured change, >= 0.
+    """
+
+    TYPE: ClassVar[str] = "session.item_taken"
+    session: str
+    slot: str | None
+    gtin: str | None
+    quantity: int
+    grams: float
+    grams_sd: float
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+    tags: tuple[str, ...]
+    evidence: str | None
+    price_minor: int | None
+    revises: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReturned:
+    """Items came back to a slot; fields as in ``ItemTaken``."""
+
+    TYPE: ClassVar[str] = "session.item_returned"
+    session: str
+    slot: str | None
+    gtin: str | None
+    quantity: int
+    grams: float
+    grams_sd: float
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+    tags: tuple[str, ...]
+    evidence: str | None
+    price_minor: int | None
+    revises: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One product of a cart."""
+
+    gtin: str
+    name: str
+    quantity: int
+    unit_price_minor: int
+    total_minor: int
+    confidence: float
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineResult:
+    """One line of a pickup: what was asked for and what was taken."""
+
+    gtin: str
+    asked: int
+    taken: int
+    missing: int
+    extra: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """What became of an order."""
+
+    id: str
+    lines: tuple[OrderLineResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColdChain:
+    """How warm the goods of a pickup were while they stood in the store."""
+
+    from_: str
+    to: str
+    min_celsius: float | None
+    max_celsius: float | None
+    mean_celsius: float | None
+    mkt_celsius: float | None
+    minutes_above: float | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestockLine:
+    """One slot of a restock: what the books expected and what was measured."""
+
+    slot: str
+    gtin: str
+    expected: int | None
+    measured: int | None
+    difference: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The truth of a session: its cart. ``review_reasons`` is empty exactly when ``needs_review`` is False."""
+
+    TYPE: ClassVar[str] = "session.ended"
+    session: str
+    zone: str
+    purpose: Purpose
+    subject: str
+    reason: EndReason
+    cart: tuple[CartLine, ...]
+    total_minor: int
+    currency: str
+    needs_review: bool
+    review_reasons: tuple[ReviewReason, ...]
+    started: str
+    duration_s: float
+    order: OrderResult | None = None
+    cold_chain: ColdChain | None = None
+    restock: tuple[RestockLine, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockChanged:
+    """The count of one product in one slot changed. None: not known."""
+
+    TYPE: ClassVar[str] = "stock.changed"
+    slot: str
+    gtin: str
+    count: int | None
+    before: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockLow:
+    """A slot is at or below its ``low_at``."""
+
+    TYPE: ClassVar[str] = "stock.low"
+    slot: str
+    gtin: str
+    count: int | None
+    before: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockOut:
+    """A slot has none left."""
+
+    TYPE: ClassVar[str] = "stock.out"
+    slot: str
+    gtin: str
+    count: int | None
+    before: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockMisplaced:
+    """A product stands in a slot that is not its own (``count`` of them now)."""
+
+    TYPE: ClassVar[str] = "stock.misplaced"
+    slot: str
+    gtin: str
+    count: int | None
+    before: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRaised:
+    """Somebody should look. ``details`` depends on the kind."""
+
+    TYPE: ClassVar[str] = "alarm.raised"
+    alarm: str
+    kind: AlarmKind
+    zone: str | None
+    details: dict[str, Any]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCleared:
+    """An alarm ended by itself (``by`` None) or was acknowledged."""
+
+    TYPE: ClassVar[str] = "alarm.cleared"
+    alarm: str
+    kind: AlarmKind
+    zone: str | None
+    details: dict[str, Any]
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureRecorded:
+    """One interval of the cold-chain record.
+
+    Without a good sample ``celsius``, ``min``, ``max`` and ``mean`` are None: a gap is recorded as a gap.
+    """
+
+    TYPE: ClassVar[str] = "temperature.recorded"
+    zone: str
+    thermometer: str
+    celsius: float | None
+    min: float | None
+    max: float | None
+    mean: float | None
+    samples: int
+    from_: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExcursionStarted:
+    """A zone left its temperature limits."""
+
+    TYPE: ClassVar[str] = "temperature.excursion_started"
+    zone: str
+    celsius: float
+    limit: float
+    worst: float
+    for_s: float
+    degree_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExcursionEnded:
+    """A zone is back within its temperature limits."""
+
+    TYPE: ClassVar[str] = "temperature.excursion_ended"
+    zone: str
+    celsius: float
+    limit: float
+    worst: float
+    for_s: float
+    degree_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class SalesStopped:
+    """A zone sells nothing, for ``reasons``."""
+
+    TYPE: ClassVar[str] = "sales.stopped"
+    zone: str
+    reasons: tuple[str, ...]
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SalesResumed:
+    """A zone sells again, or for one reason less; ``reasons`` are those that remain."""
+
+    TYPE: ClassVar[str] = "sales.resumed"
+    zone: str
+    reasons: tuple[str, ...]
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command had its effect."""
+
+    TYPE: ClassVar[str] = "command.done"
+    command: str
+    name: str
+    by: str | None
+    result: dict[str, Any] | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWasRefused:
+    """A command had no effect, for ``reason``."""
+
+    TYPE: ClassVar[str] = "command.refused"
+    command: str
+    name: str
+    by: str | None
+    result: dict[str, Any] | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFailed:
+    """A command was accepted and did not come off."""
+
+    TYPE: ClassVar[str] = "command.failed"
+    command: str
+    name: str
+    by: str | None
+    result: dict[str, Any] | None
+    reason: str | None
+
+
+Event = (
+    StoreStarted
+    | StoreStopping
+    | ClockCorrelated
+    | DeviceLostEvent
+    | DeviceRecovered
+    | DeviceDegradedEvent
+    | DoorUnlocked
+    | DoorLocked
+    | DoorOpened
+    | DoorClosed
+    | AccessGranted
+    | AccessDenied
+    | SessionStarted
+    | ItemTaken
+    | ItemReturned
+    | SessionEnded
+    | StockChanged
+    | StockLow
+    | StockOut
+    | StockMisplaced
+    | AlarmRaised
+    | AlarmCleared
+    | TemperatureRecorded
+    | ExcursionStarted
+    | ExcursionEnded
+    | SalesStopped
+    | SalesResumed
+    | CommandDone
+    | CommandWasRefused
+    | CommandFailed
+)

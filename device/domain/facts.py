@@ -1,0 +1,240 @@
+"""Facts: what readings mean physically. Made by ``sensing``, understood by ``store``.
+
+``at`` is seconds of ``CLOCK_BOOTTIME`` at which the thing became known; where the thing itself happened earlier, ``began_at`` says so.
+Channels count from 1. Weights are grams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlateMoving:
+    """Something touches the plate: its last settled weight no longer holds. Followed by one ``WeightStep`` or ``PlateQuiet``."""
+
+    scale: str
+    channel: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WeightStep:
+    """A plate has settled at another weight than before.
+
+    ``delta`` grams with its standard error ``sd`` (noise only, not item spread); ``before`` and ``after`` are the settled
+    gross weights; ``began_at`` the first sample of the movement. ``evidence`` names the trace that is kept of it.
+    """
+
+    scale: str
+    channel: int
+    at: float
+    began_at: float
+    delta: float
+    sd: float
+    before: float
+    after: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlateQuiet:
+    """The plate has settled, at ``grams`` gross with standard error ``sd``.
+
+    Sent for the first settled weight after a start, a calibration or a recovery of trust (``first``), for a movement that
+    changed nothing, and at most once a minute while quiet, so that the baseline in the journal follows slow drift.
+    """
+
+    scale: str
+    channel: int
+    at: float
+    grams: float
+    sd: float
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlateUntrusted:
+    """A channel stopped being believed. ``reason``: ``saturated``, ``flatline``, ``stale``, ``out_of_range``, ``glitching``, ``rebooted``,
+    ``no_answer``, ``lost``, ``overload``, ``underload``."""
+
+    scale: str
+    channel: int
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlateTrusted:
+    """A channel is believed again, after a quiet second. Its ``PlateQuiet(first=True)`` follows at once."""
+
+    scale: str
+    channel: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceCaptured:
+    """The raw trace from 3 s before a step to 3 s after it, complete now. ``samples`` are (seconds after ``began_at``, grams)."""
+
+    evidence: str
+    scale: str
+    channel: int
+    at: float
+    began_at: float
+    samples: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DoorMoved:
+    """The door contact, debounced. ``closed`` None: no longer known."""
+
+    lock: str
+    at: float
+    closed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoltMoved:
+    """The bolt contact, debounced."""
+
+    lock: str
+    at: float
+    locked: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayMoved:
+    """The lock's relay as read back; the first reading after the device came up is reported even if nothing changed."""
+
+    lock: str
+    at: float
+    unlocked: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPressed:
+    """The exit button of a lock was pressed (observed only: it cuts lock power itself)."""
+
+    lock: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged:
+    """An input, debounced; its first state after a start is reported too."""
+
+    input: str
+    at: float
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRead:
+    """A code shown at a reader. ``held``: it is the same code as before, still in front of the reader (repeated every 5 s)."""
+
+    reader: str
+    at: float
+    text: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TagArrived:
+    """A tag that was not there (or not readable) is read now. ``epc`` in upper-case hex."""
+
+    reader: str
+    at: float
+    epc: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagDeparted:
+    """A tag has not been read for 3 s of reading. ``last_seen`` is its last reading."""
+
+    reader: str
+    at: float
+    epc: str
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureKnown:
+    """A trusted temperature."""
+
+    thermometer: str
+    at: float
+    celsius: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed:
+    """No good reading for 15 s. ``reason`` as in ``FaultReading``, or ``stale``."""
+
+    thermometer: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOnline:
+    """A device is open and answers. ``out_for_s`` is how long it was away, None at its first time after a start."""
+
+    device: str
+    at: float
+    out_for_s: float | None
+    firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """A device is gone or silent."""
+
+    device: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDegraded:
+    """A device works, but not as it should: noise that lasts, a channel that lost trust. ``reason`` None: it is well again."""
+
+    device: str
+    at: float
+    reason: str | None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockDriven:
+    """The outcome of one ``DriveLock`` effect."""
+
+    lock: str
+    at: float
+    order: int
+    ok: bool
+    reason: str
+
+
+Fact = (
+    PlateMoving
+    | WeightStep
+    | PlateQuiet
+    | PlateUntrusted
+    | PlateTrusted
+    | TraceCaptured
+    | DoorMoved
+    | BoltMoved
+    | RelayMoved
+    | ExitPressed
+    | InputChanged
+    | CodeRead
+    | TagArrived
+    | TagDeparted
+    | TemperatureKnown
+    | ProbeFailed
+    | DeviceOnline
+    | DeviceLost
+    | DeviceDegraded
+    | LockDriven
+)

@@ -1,0 +1,333 @@
+"""The layout of a store: what the configuration says there is. One frozen model a table of the configuration file.
+
+These are the models that the configuration is read with and that the JSON Schema is generated from; rules that need more than
+one table (dangling ids, shared pins) are in ``config``. Seconds, grams and degrees Celsius throughout.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from device.domain.hours import Hours, parse_hours
+from device.domain.port import PortAddress, SysfsAddress, parse_port
+from device.domain.products import normalise_gtin
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A-Z a-z 0-9 . _ -, 1-64, unique over all kinds")]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Celsius = Annotated[float, Field(ge=-80, le=120, allow_inf_nan=False)]
+Unit = Annotated[int, Field(ge=1, le=247, description="Modbus unit, 1-247")]
+Address = Annotated[int, Field(ge=0, le=65535)]
+Pin = Annotated[int, Field(ge=0, le=53, description="BCM pin number")]
+Gtin = Annotated[str, AfterValidator(normalise_gtin)]
+Port = Annotated[
+    PortAddress,
+    BeforeValidator(lambda value: parse_port(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string", "description": "serial:PATH?baud=&parity=&bytesize=&stopbits=, tcp:HOST:PORT or sysfs:DIR"}),
+]
+HoursText = Annotated[
+    Hours,
+    BeforeValidator(lambda value: parse_hours(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string", "description": 'e.g. "Mon-Sun 10:00-22:00"; "Fri-Sat 18:00-02:00" crosses midnight'}),
+]
+Direction = Literal["in", "out", "both"]
+InputKind = Literal["fire", "exit", "tamper", "mains", "presence"]
+Contact = Literal["closed", "open"]
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("an IANA time zone, e.g. Europe/Rome") from None
+    return name
+
+
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise ValueError("must not be 0")
+    return value
+
+
+Nonzero = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_not_zero)]
+
+
+class Table(BaseModel):
+    """What all tables share: unknown keys are faults, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class StoreIdentity(Table):
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+    name: str
+    timezone: Annotated[str, AfterValidator(_known_timezone)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="three capitals, ISO 4217")]
+
+
+class Mqtt(Table):
+    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]+$")]
+    topic: Annotated[str, Field(pattern=r"^[^+#\s\x00]+$", description="root of all topics, without wildcards")] = "smartstore/{store}"
+    protocol: Literal[5, 4] = 5
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: Annotated[int, Field(ge=2, le=3600)] = 10
+    client_id: Annotated[str, Field(min_length=1)] = "smartstore-{store}"
+    homeassistant: bool = False
+    acknowledge: Literal["broker", "backend"] = "broker"
+
+
+class JournalSettings(Table):
+    path: Path = Path("journal.db")
+    keep_days: Annotated[int, Field(ge=1)] = 400
+    max_mb: Annotated[int, Field(ge=4)] = 512
+
+
+class Web(Table):
+    listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", description="HOST:PORT")]
+
+
+class Access(Table):
+    entry_keys: tuple[Path, ...] = ()
+    command_keys: tuple[Path, ...] = ()
+    signed_commands: bool = True
+    issuer: str | None = None
+    cards_file: Path | None = None
+    cards_key_file: Path | None = None
+
+
+class ClockSettings(Table):
+    trust: Literal["kernel", "always"] = "kernel"
+
+
+class CatalogueSettings(Table):
+    file: Path
+
+
+class ZoneTemperature(Table):
+    min_celsius: Celsius
+    max_celsius: Celsius
+    regime: Literal["wine", "food"] = "wine"
+    over_for_s: Annotated[float, Field(ge=1)] = 1800.0
+    record_every_s: Annotated[float, Field(ge=1)] = 300.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ZoneTemperature:
+        if self.min_celsius >= self.max_celsius:
+            raise ValueError("min_celsius must be under max_celsius")
+        return self
+
+
+class Zone(Table):
+    id: Id
+    name: str = ""
+    kind: Literal["cabinet", "room"] = "cabinet"
+    inside: Id | None = None
+    sales_hours: tuple[HoursText, ...] | None = None
+    pickup_hours: tuple[HoursText, ...] | None = None
+    age_limit: Annotated[int, Field(ge=0, le=120)] = 0
+    unlock_window_s: Annotated[float, Field(ge=1)] = 15.0
+    door_held_s: Annotated[float, Field(ge=1)] = 60.0
+    max_session_s: Annotated[float, Field(ge=1)] = 1800.0
+    settle_s: Annotated[float, Field(ge=0.5)] = 2.0
+    review_below: Annotated[float, Field(ge=0, le=1)] = 0.99
+    max_sessions: Annotated[int, Field(ge=1)] = 1
+    temperature: ZoneTemperature | None = None
+
+
+class _Lock(Table):
+    id: Id
+    zone: Id
+    fail: Literal["secure", "safe"] = "secure"
+    """secure: power off locks, energised is unlocked; safe: energised is locked."""
+    relock: Literal["on_close", "on_open"] = "on_close"
+    contact_normally: Contact = "open"
+    """How the wire of the door contact is while the door is open: open, so that a closed door is an active input, or closed."""
+
+    def unlocked(self, energised: bool) -> bool:
+        """What the relay's state means for the bolt."""
+        return energised == (self.fail == "secure")
+
+
+class ModbusLock(_Lock):
+    driver: Literal["modbus-relay"]
+    port: Port
+    unit: Unit = 1
+    relay: Address
+    contact: Address
+    bolt: Address | None = None
+    exit_button: Address | None = None
+
+
+class GpioLock(_Lock):
+    driver: Literal["gpio"]
+    relay: Pin
+    contact: Pin
+    bolt: Pin | None = None
+    exit_button: Pin | None = None
+    active_high: bool = True
+
+
+class MtSicsScale(Table):
+    id: Id
+    zone: Id
+    driver: Literal["mt-sics"]
+    port: Port
+    rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
+    capacity_g: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+
+class StreamScale(Table):
+    id: Id
+    zone: Id
+    driver: Literal["stream"]
+    port: Port
+    rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
+    capacity_g: Annotated[float, Field(gt=0)] | None = None
+    stable_bit: Literal[0, 1] = 1
+    """NCI only: the value of status byte 1, bit 0, that means stable. Vendors disagree."""
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+
+class ShelfBoardScale(Table):
+    id: Id
+    zone: Id
+    driver: Literal["shelf-board"]
+    port: Port
+    channels: Annotated[int, Field(ge=1, le=16)] = 1
+    rate_hz: Literal[10, 80] = 10
+    capacity_g: Annotated[float, Field(gt=0)] | None = None
+    counts_per_gram: Nonzero | tuple[Nonzero, ...] | None = None
+    zero_counts: float | tuple[float, ...] = 0.0
+
+
+class ModbusLoadcellScale(Table):
+    id: Id
+    zone: Id
+    driver: Literal["modbus-loadcell"]
+    port: Port
+    unit: Unit = 1
+    channels: Annotated[int, Field(ge=1, le=16)] = 1
+    rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
+    capacity_g: Annotated[float, Field(gt=0)] | None = None
+    counts_per_gram: Nonzero | tuple[Nonzero, ...] | None = None
+    zero_counts: float | tuple[float, ...] = 0.0
+    register_: Annotated[int, Field(ge=0, le=65535, alias="register")] = 0
+    words: Literal["big", "little"] = "big"
+    signed: bool = True
+    divisor: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Slot(Table):
+    id: Id
+    scale: Id
+    channel: Annotated[int, Field(ge=1, le=16)] = 1
+    products: Annotated[tuple[Gtin, ...], Field(min_length=1)]
+    capacity: Annotated[int, Field(ge=1)] = 100
+    low_at: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _low_within_capacity(self) -> Slot:
+        if self.low_at > self.capacity:
+            raise ValueError("low_at must not be over capacity")
+        return self
+
+
+class RfidReader(Table):
+    id: Id
+    zone: Id
+    driver: Literal["r200", "uhfreader18", "llrp"]
+    port: Port
+
+
+class Ds18b20(Table):
+    id: Id
+    zone: Id
+    driver: Literal["ds18b20"]
+    serial: Annotated[str, Field(pattern=r"^28-[0-9a-f]{12}$")]
+    port: Port = SysfsAddress("/sys/bus/w1/devices")
+    every_s: Annotated[float, Field(ge=1)] = 5.0
+
+
+class ModbusThermometer(Table):
+    id: Id
+    zone: Id
+    driver: Literal["modbus"]
+    port: Port
+    unit: Unit = 1
+    register_: Annotated[int, Field(ge=0, le=65535, alias="register")] = 1
+    divisor: Annotated[float, Field(gt=0)] = 10.0
+    every_s: Annotated[float, Field(ge=1)] = 5.0
+
+
+class CodeReader(Table):
+    id: Id
+    zone: Id
+    driver: Literal["gm65", "rdm6300", "osdp", "line", "wiegand"]
+    port: Port
+    direction: Direction = "in"
+
+
+class _Input(Table):
+    id: Id
+    zones: Annotated[tuple[Id, ...], Field(min_length=1)]
+    kind: InputKind
+    normally: Contact = "open"
+    """How the wire is while nothing is the matter; closed, so that a cut wire reads as an alarm."""
+
+
+class GpioInput(_Input):
+    driver: Literal["gpio"]
+    pin: Pin
+
+
+class ModbusInput(_Input):
+    driver: Literal["modbus-relay"]
+    port: Port
+    unit: Unit = 1
+    input: Address
+
+
+Lock = ModbusLock | GpioLock
+Scale = MtSicsScale | StreamScale | ShelfBoardScale | ModbusLoadcellScale
+Thermometer = Ds18b20 | ModbusThermometer
+Input = GpioInput | ModbusInput
+Device = Lock | Scale | RfidReader | Thermometer | CodeReader | Input
+
+
+class Layout(Table):
+    """The whole configuration file."""
+
+    store: StoreIdentity
+    mqtt: Mqtt
+    journal: JournalSettings = JournalSettings()
+    web: Web | None = None
+    access: Access = Access()
+    clock: ClockSettings = ClockSettings()
+    catalogue: CatalogueSettings
+    zone: Annotated[tuple[Zone, ...], Field(min_length=1)]
+    lock: tuple[Annotated[Lock, Field(discriminator="driver")], ...] = ()
+    scale: tuple[Annotated[Scale, Field(discriminator="driver")], ...] = ()
+    slot: tuple[Slot, ...] = ()
+    rfid: tuple[RfidReader, ...] = ()
+    thermometer: tuple[Annotated[Thermometer, Field(discriminator="driver")], ...] = ()
+    reader: tuple[CodeReader, ...] = ()
+    input: tuple[Annotated[Input, Field(discriminator="driver")], ...] = ()
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Everything with a driver, in the order of the file's tables."""
+        return (*self.lock, *self.scale, *self.rfid, *self.thermometer, *self.reader, *self.input)

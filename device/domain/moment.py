@@ -1,0 +1,19 @@
+"""Time as data: what the clocks said when an input was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant, by both clocks.
+
+    ``uptime`` is ``CLOCK_BOOTTIME`` in seconds: all durations and deadlines count on it, within one ``boot``.
+    ``wall`` is Unix time in seconds: a label, and to be believed for hours and expiry only while ``trusted``.
+    """
+
+    uptime: float
+    wall: float
+    trusted: bool
+    boot: str
