@@ -1,0 +1,67 @@
+"""The command line: ``smartstore COMMAND``. One file a command, loaded only when it is asked for; it prints, it never decides.
+
+Each file has a click command named ``command``. Exit status: 0, 1 failure, 2 usage, 78 bad configuration.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from device import __version__
+from device.errors import ConfigError, StoreError
+
+COMMANDS = {
+    "check": "Validate a configuration and lint its planogram.",
+    "demo": "The whole store on a laptop: broker, simulated firmware, daemon and shoppers.",
+    "journal": "Show, export and verify the journal, and draw the evidence of a pick.",
+    "keygen": "Make an Ed25519 key pair.",
+    "run": "Run the store.",
+    "send": "Send a signed command and print its reply.",
+    "token": "Make an entry code.",
+    "watch": "Follow a store over MQTT.",
+}
+"""Every command and its short help: kept here, so that ``--help`` imports none of them."""
+
+EX_CONFIG = 78
+
+
+class LazyGroup(click.Group):
+    """Imports a command's file only when the command is used: a daemon on a small board does not load what it does not run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"device.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="smartstore")
+def smartstore() -> None:
+    """The edge controller of an unattended store.
+
+    For shell completion put `eval "$(_SMARTSTORE_COMPLETE=bash_source smartstore)"` in ~/.bashrc (zsh_source and fish_source likewise).
+    """
+
+
+def main() -> None:
+    """The console script, and the outermost frame: errors that we know become a line and an exit status, all others a traceback."""
+    try:
+        smartstore(prog_name="smartstore")
+    except ConfigError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        sys.exit(EX_CONFIG)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -33,21 +32,25 @@ def rfc3339(wall: float, timezone: ZoneInfo) -> str:
     return datetime.fromtimestamp(wall, UTC).astimezone(timezone).isoformat(timespec="milliseconds")
 
 
-@cache
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
 def adapter(kind: type[Any]) -> TypeAdapter[Any]:
     """The (de)serialiser of a dataclass; made once, because making one takes about a millisecond."""
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def data_of(record: object) -> dict[str, Any]:
-    """A record's fields as JSON values; a trailing underscore (``from_``) is Python's, not the contract's."""
-    data: dict[str, Any] = adapter(type(record)).dump_python(record, mode="json")
-    return _renamed(data, _outward)
+    """A record's fields as JSON values, under the names of the contract."""
+    data: dict[str, Any] = adapter(type(record)).dump_python(record, mode="json", by_alias=True)
+    return data
 
 
 def record_of(kind: type[Any], data: dict[str, Any]) -> Any:
     """The inverse of ``data_of``. Raises ValueError (pydantic's) where the data does not fit."""
-    return adapter(kind).validate_python(_renamed(data, _inward), strict=False)
+    return adapter(kind).validate_python(data)
 
 
 def render(event: Event, subject: str, seq: int, moment: Moment, origin: Origin) -> bytes:
@@ -88,24 +91,3 @@ def parse(body: bytes) -> tuple[Event, str, int, Moment]:
         return event, envelope["subject"], envelope["seq"], moment
     except KeyError as missing:
         raise ValueError(f"not an envelope of this version: {missing}") from None
-
-
-def _outward(name: str) -> str:
-    return name.removesuffix("_")
-
-
-def _inward(name: str) -> str:
-    return f"{name}_" if name == "from" else name
-
-
-def _renamed(value: Any, rename: Any) -> Any:
-    if "from_" not in _keys(value) and "from" not in _keys(value):
-        return value
-    return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
-
-
-def _keys(value: Any) -> frozenset[str]:
-    if not isinstance(value, dict):
-        return frozenset()
-    own = frozenset(value)
-    return own.union(*(_keys(inner) for inner in value.values())) if own else own

@@ -7,7 +7,9 @@ Celsius, prices integers in the currency's minor unit. A field that does not app
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 Purpose = Literal["shop", "pickup", "restock", "service"]
 EndReason = Literal["door_closed", "never_opened", "exit", "timeout", "command", "fire"]
@@ -283,7 +285,7 @@ class OrderResult:
 class ColdChain:
     """How warm the goods of a pickup were while they stood in the store."""
 
-    from_: str
+    from_: Annotated[str, Field(alias="from")]
     to: str
     min_celsius: float | None
     max_celsius: float | None
@@ -413,7 +415,7 @@ class TemperatureRecorded:
     max: float | None
     mean: float | None
     samples: int
-    from_: str
+    from_: Annotated[str, Field(alias="from")]
     to: str
 
 

@@ -17,7 +17,7 @@ class Sink(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether edges (doors, codes, tags, inputs) have piled up to their bound; the driver then stops reading its port until ``room``."""
+        """Whether edges (doors, codes, tags) have piled up to their bound: the driver then leaves its port alone until ``room``."""
         ...
 
     def put(self, readings: Sequence[Reading]) -> None:
@@ -53,7 +53,7 @@ class LockDriver(Driver, Protocol):
     def drive(self, order: int, unlock: bool) -> None:
         """Ask for the relay to be put. Returns at once; a ``LockOutcome`` with ``order`` follows after the relay has been read back.
 
-        One order is under way and at most 8 wait; more, or a device that is not open, gives an outcome that says no (``busy``, ``gone``). An
-        order that was not carried out is never kept for after a reconnect.
+        One order is under way and at most 8 wait; more, or a device that is not open, gives an outcome that says no (``busy``, ``gone``).
+        An order that was not carried out is never kept for after a reconnect.
         """
         ...

@@ -1,0 +1,1 @@
+"""Guard-rails for every test: nothing leaks, warnings are errors, nothing takes longer than its limit."""
