@@ -1,0 +1,53 @@
+"""Drivers: wire and port become readings, device commands become wire.
+
+``DRIVERS`` is the whole list. Each file is imported only when the first device that needs it is made: a daemon on a small board does not
+load what it does not run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+from device.drivers.driver import Driver
+from device.errors import ConfigError, Fault
+
+Kind = Literal["lock", "scale", "rfid", "thermometer", "reader", "input"]
+"""The tables of the configuration that hold devices."""
+
+Factory = Callable[[Any], Driver]
+"""Makes a driver, without I/O, of one entry of ``device.domain.layout``."""
+
+
+def _in(module: str, name: str = "driver") -> Factory:
+    """The function ``name`` of ``device.drivers.{module}``, imported when it is called for the first time."""
+
+    def make(entry: Any) -> Driver:
+        driver: Driver = getattr(importlib.import_module(f"device.drivers.{module}"), name)(entry)
+        return driver
+
+    return make
+
+
+DRIVERS: dict[tuple[Kind, str], Factory] = {
+    ("scale", "mt-sics"): _in("mt_sics"),
+    ("scale", "stream"): _in("stream"),
+    ("scale", "shelf-board"): _in("shelf_board"),
+    ("rfid", "r200"): _in("r200"),
+    ("reader", "gm65"): _in("gm65"),
+    ("reader", "line"): _in("line"),
+}
+"""Every driver, by kind and by the name that stands in the configuration."""
+
+
+def driver_for(kind: Kind, entry: Any) -> Driver:
+    """The driver of one configured device.
+
+    Raises ConfigError where no such driver is there.
+    """
+    factory = DRIVERS.get((kind, entry.driver))
+    if factory is None:
+        known = ", ".join(name for of, name in DRIVERS if of == kind)
+        raise ConfigError([Fault(f"{kind} {entry.id}: driver", repr(entry.driver), f"drivers of this kind are {known}")])
+    return factory(entry)
