@@ -6,19 +6,30 @@ one table (dangling ids, shared pins) are in ``config``. Seconds, grams and degr
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from device.domain.hours import Hours, parse_hours
 from device.domain.port import PortAddress, SysfsAddress, parse_port
 from device.domain.products import normalise_gtin
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A-Z a-z 0-9 . _ -, 1-64, unique over all kinds")]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Celsius = Annotated[float, Field(ge=-80, le=120, allow_inf_nan=False)]
+Celsius = Annotated[float, Field(ge=-80, le=120)]
 Unit = Annotated[int, Field(ge=1, le=247, description="Modbus unit, 1-247")]
 Address = Annotated[int, Field(ge=0, le=65535)]
 Pin = Annotated[int, Field(ge=0, le=53, description="BCM pin number")]
@@ -38,6 +49,13 @@ InputKind = Literal["fire", "exit", "tamper", "mains", "presence"]
 Contact = Literal["closed", "open"]
 
 
+FilePath = Annotated[
+    Path,
+    BeforeValidator(lambda value: Path(value) if isinstance(value, str) and value and "\0" not in value else value),
+    WithJsonSchema({"type": "string", "minLength": 1, "description": "a file; relative paths start at the configuration file's folder"}),
+]
+
+
 def _known_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -52,13 +70,28 @@ def _not_zero(value: float) -> float:
     return value
 
 
-Nonzero = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_not_zero)]
+Nonzero = Annotated[float, AfterValidator(_not_zero)]
+
+
+def _one_or_list(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "one"
+
+
+PerGram = Annotated[
+    Annotated[Nonzero, Tag("one")] | Annotated[tuple[Nonzero, ...], Tag("list")],
+    Discriminator(_one_or_list),
+]
+"""A number, or a list of one a channel."""
+Zeros = Annotated[
+    Annotated[float, Tag("one")] | Annotated[tuple[float, ...], Tag("list")],
+    Discriminator(_one_or_list),
+]
 
 
 class Table(BaseModel):
     """What all tables share: unknown keys are faults, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class StoreIdentity(Table):
@@ -73,10 +106,10 @@ class Mqtt(Table):
     topic: Annotated[str, Field(pattern=r"^[^+#\s\x00]+$", description="root of all topics, without wildcards")] = "smartstore/{store}"
     protocol: Literal[5, 4] = 5
     username: str | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    password_file: FilePath | None = None
+    ca_file: FilePath | None = None
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
     keepalive_s: Annotated[int, Field(ge=2, le=3600)] = 10
     client_id: Annotated[str, Field(min_length=1)] = "smartstore-{store}"
     homeassistant: bool = False
@@ -84,7 +117,7 @@ class Mqtt(Table):
 
 
 class JournalSettings(Table):
-    path: Path = Path("journal.db")
+    path: FilePath = Path("journal.db")
     keep_days: Annotated[int, Field(ge=1)] = 400
     max_mb: Annotated[int, Field(ge=4)] = 512
 
@@ -94,12 +127,12 @@ class Web(Table):
 
 
 class Access(Table):
-    entry_keys: tuple[Path, ...] = ()
-    command_keys: tuple[Path, ...] = ()
+    entry_keys: tuple[FilePath, ...] = ()
+    command_keys: tuple[FilePath, ...] = ()
     signed_commands: bool = True
     issuer: str | None = None
-    cards_file: Path | None = None
-    cards_key_file: Path | None = None
+    cards_file: FilePath | None = None
+    cards_key_file: FilePath | None = None
 
 
 class ClockSettings(Table):
@@ -107,7 +140,7 @@ class ClockSettings(Table):
 
 
 class CatalogueSettings(Table):
-    file: Path
+    file: FilePath
 
 
 class ZoneTemperature(Table):
@@ -117,11 +150,12 @@ class ZoneTemperature(Table):
     over_for_s: Annotated[float, Field(ge=1)] = 1800.0
     record_every_s: Annotated[float, Field(ge=1)] = 300.0
 
-    @model_validator(mode="after")
-    def _ordered(self) -> ZoneTemperature:
-        if self.min_celsius >= self.max_celsius:
-            raise ValueError("min_celsius must be under max_celsius")
-        return self
+    @field_validator("max_celsius")
+    @classmethod
+    def _over_min(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("min_celsius", -math.inf):
+            raise ValueError(f"must be over min_celsius, which is {info.data['min_celsius']:g}")
+        return value
 
 
 class Zone(Table):
@@ -179,12 +213,9 @@ class MtSicsScale(Table):
     zone: Id
     driver: Literal["mt-sics"]
     port: Port
+    channels: Literal[1] = 1
     rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
     capacity_g: Annotated[float, Field(gt=0)] | None = None
-
-    @property
-    def channels(self) -> int:
-        return 1
 
 
 class StreamScale(Table):
@@ -192,14 +223,11 @@ class StreamScale(Table):
     zone: Id
     driver: Literal["stream"]
     port: Port
+    channels: Literal[1] = 1
     rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
     capacity_g: Annotated[float, Field(gt=0)] | None = None
     stable_bit: Literal[0, 1] = 1
     """NCI only: the value of status byte 1, bit 0, that means stable. Vendors disagree."""
-
-    @property
-    def channels(self) -> int:
-        return 1
 
 
 class ShelfBoardScale(Table):
@@ -210,8 +238,8 @@ class ShelfBoardScale(Table):
     channels: Annotated[int, Field(ge=1, le=16)] = 1
     rate_hz: Literal[10, 80] = 10
     capacity_g: Annotated[float, Field(gt=0)] | None = None
-    counts_per_gram: Nonzero | tuple[Nonzero, ...] | None = None
-    zero_counts: float | tuple[float, ...] = 0.0
+    counts_per_gram: PerGram | None = None
+    zero_counts: Zeros = 0.0
 
 
 class ModbusLoadcellScale(Table):
@@ -223,12 +251,12 @@ class ModbusLoadcellScale(Table):
     channels: Annotated[int, Field(ge=1, le=16)] = 1
     rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
     capacity_g: Annotated[float, Field(gt=0)] | None = None
-    counts_per_gram: Nonzero | tuple[Nonzero, ...] | None = None
-    zero_counts: float | tuple[float, ...] = 0.0
+    counts_per_gram: PerGram | None = None
+    zero_counts: Zeros = 0.0
     register_: Annotated[int, Field(ge=0, le=65535, alias="register")] = 0
     words: Literal["big", "little"] = "big"
     signed: bool = True
-    divisor: Annotated[float, Field(gt=0)] = 1.0
+    divisor: Annotated[float, Field(gt=0)] = 10.0
 
 
 class Slot(Table):
@@ -239,11 +267,12 @@ class Slot(Table):
     capacity: Annotated[int, Field(ge=1)] = 100
     low_at: Annotated[int, Field(ge=0)] = 0
 
-    @model_validator(mode="after")
-    def _low_within_capacity(self) -> Slot:
-        if self.low_at > self.capacity:
-            raise ValueError("low_at must not be over capacity")
-        return self
+    @field_validator("low_at")
+    @classmethod
+    def _within_capacity(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("capacity", value):
+            raise ValueError(f"must not be over capacity, which is {info.data['capacity']}")
+        return value
 
 
 class RfidReader(Table):
