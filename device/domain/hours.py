@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_FORM = re.compile(r"([A-Za-z]{3})(?:-([A-Za-z]{3}))?\s+(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
+_FORM = re.compile(r"([A-Za-z]{3})(?:-([A-Za-z]{3}))?\s+([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
 _ALLOWED = 'DAY or DAY-DAY and HH:MM-HH:MM, e.g. "Mon-Sun 10:00-22:00"'
 
 

@@ -9,83 +9,36 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from device.domain.forms import (
+    Address,
+    BrokerUrl,
+    Celsius,
+    ClientId,
+    FilePath,
+    HoursText,
+    Id,
+    ListenAddress,
+    Name,
+    PerGram,
+    Pin,
+    Port,
+    Timezone,
+    TopicRoot,
+    Unit,
+    Zeros,
+    distinct,
+    matching,
 )
-
-from device.domain.hours import Hours, parse_hours
-from device.domain.port import PortAddress, SysfsAddress, parse_port
+from device.domain.port import SysfsAddress
 from device.domain.products import normalise_gtin
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A-Z a-z 0-9 . _ -, 1-64, unique over all kinds")]
-Celsius = Annotated[float, Field(ge=-80, le=120)]
-Unit = Annotated[int, Field(ge=1, le=247, description="Modbus unit, 1-247")]
-Address = Annotated[int, Field(ge=0, le=65535)]
-Pin = Annotated[int, Field(ge=0, le=53, description="BCM pin number")]
 Gtin = Annotated[str, AfterValidator(normalise_gtin)]
-Port = Annotated[
-    PortAddress,
-    BeforeValidator(lambda value: parse_port(value) if isinstance(value, str) else value),
-    WithJsonSchema({"type": "string", "description": "serial:PATH?baud=&parity=&bytesize=&stopbits=, tcp:HOST:PORT or sysfs:DIR"}),
-]
-HoursText = Annotated[
-    Hours,
-    BeforeValidator(lambda value: parse_hours(value) if isinstance(value, str) else value),
-    WithJsonSchema({"type": "string", "description": 'e.g. "Mon-Sun 10:00-22:00"; "Fri-Sat 18:00-02:00" crosses midnight'}),
-]
 Direction = Literal["in", "out", "both"]
 InputKind = Literal["fire", "exit", "tamper", "mains", "presence"]
 Contact = Literal["closed", "open"]
-
-
-FilePath = Annotated[
-    Path,
-    BeforeValidator(lambda value: Path(value) if isinstance(value, str) and value and "\0" not in value else value),
-    WithJsonSchema({"type": "string", "minLength": 1, "description": "a file; relative paths start at the configuration file's folder"}),
-]
-
-
-def _known_timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("an IANA time zone, e.g. Europe/Rome") from None
-    return name
-
-
-def _not_zero(value: float) -> float:
-    if value == 0:
-        raise ValueError("must not be 0")
-    return value
-
-
-Nonzero = Annotated[float, AfterValidator(_not_zero)]
-
-
-def _one_or_list(value: object) -> str:
-    return "list" if isinstance(value, list | tuple) else "one"
-
-
-PerGram = Annotated[
-    Annotated[Nonzero, Tag("one")] | Annotated[tuple[Nonzero, ...], Tag("list")],
-    Discriminator(_one_or_list),
-]
-"""A number, or a list of one a channel."""
-Zeros = Annotated[
-    Annotated[float, Tag("one")] | Annotated[tuple[float, ...], Tag("list")],
-    Discriminator(_one_or_list),
-]
 
 
 class Table(BaseModel):
@@ -95,42 +48,42 @@ class Table(BaseModel):
 
 
 class StoreIdentity(Table):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
-    name: str
-    timezone: Annotated[str, AfterValidator(_known_timezone)]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="three capitals, ISO 4217")]
+    id: Annotated[str, *matching("[a-z0-9-]{1,64}", "1-64 of a-z 0-9 -")]
+    name: Name
+    timezone: Timezone
+    currency: Annotated[str, *matching("[A-Z]{3}", "three capitals, ISO 4217")]
 
 
 class Mqtt(Table):
-    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]+$")]
-    topic: Annotated[str, Field(pattern=r"^[^+#\s\x00]+$", description="root of all topics, without wildcards")] = "smartstore/{store}"
+    url: BrokerUrl
+    topic: TopicRoot = "smartstore/{store}"
     protocol: Literal[5, 4] = 5
-    username: str | None = None
+    username: Annotated[str, Field(min_length=1)] | None = None
     password_file: FilePath | None = None
     ca_file: FilePath | None = None
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     keepalive_s: Annotated[int, Field(ge=2, le=3600)] = 10
-    client_id: Annotated[str, Field(min_length=1)] = "smartstore-{store}"
+    client_id: ClientId = "smartstore-{store}"
     homeassistant: bool = False
     acknowledge: Literal["broker", "backend"] = "broker"
 
 
 class JournalSettings(Table):
     path: FilePath = Path("journal.db")
-    keep_days: Annotated[int, Field(ge=1)] = 400
-    max_mb: Annotated[int, Field(ge=4)] = 512
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    max_mb: Annotated[int, Field(ge=4, le=1_000_000)] = 512
 
 
 class Web(Table):
-    listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", description="HOST:PORT")]
+    listen: ListenAddress
 
 
 class Access(Table):
     entry_keys: tuple[FilePath, ...] = ()
     command_keys: tuple[FilePath, ...] = ()
     signed_commands: bool = True
-    issuer: str | None = None
+    issuer: Annotated[str, Field(min_length=1)] | None = None
     cards_file: FilePath | None = None
     cards_key_file: FilePath | None = None
 
@@ -160,7 +113,7 @@ class ZoneTemperature(Table):
 
 class Zone(Table):
     id: Id
-    name: str = ""
+    name: Name = ""
     kind: Literal["cabinet", "room"] = "cabinet"
     inside: Id | None = None
     sales_hours: tuple[HoursText, ...] | None = None
@@ -171,7 +124,7 @@ class Zone(Table):
     max_session_s: Annotated[float, Field(ge=1)] = 1800.0
     settle_s: Annotated[float, Field(ge=0.5)] = 2.0
     review_below: Annotated[float, Field(ge=0, le=1)] = 0.99
-    max_sessions: Annotated[int, Field(ge=1)] = 1
+    max_sessions: Annotated[int, Field(ge=1, le=1000)] = 1
     temperature: ZoneTemperature | None = None
 
 
@@ -263,8 +216,8 @@ class Slot(Table):
     id: Id
     scale: Id
     channel: Annotated[int, Field(ge=1, le=16)] = 1
-    products: Annotated[tuple[Gtin, ...], Field(min_length=1)]
-    capacity: Annotated[int, Field(ge=1)] = 100
+    products: Annotated[tuple[Gtin, ...], Field(min_length=1), AfterValidator(distinct)]
+    capacity: Annotated[int, Field(ge=1, le=100_000)] = 100
     low_at: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("low_at")
@@ -286,7 +239,7 @@ class Ds18b20(Table):
     id: Id
     zone: Id
     driver: Literal["ds18b20"]
-    serial: Annotated[str, Field(pattern=r"^28-[0-9a-f]{12}$")]
+    serial: Annotated[str, *matching("28-[0-9a-f]{12}", "28- and 12 digits of 0-9 a-f, as the folder in /sys/bus/w1/devices is named")]
     port: Port = SysfsAddress("/sys/bus/w1/devices")
     every_s: Annotated[float, Field(ge=1)] = 5.0
 
@@ -312,7 +265,7 @@ class CodeReader(Table):
 
 class _Input(Table):
     id: Id
-    zones: Annotated[tuple[Id, ...], Field(min_length=1)]
+    zones: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(distinct)]
     kind: InputKind
     normally: Contact = "open"
     """How the wire is while nothing is the matter; closed, so that a cut wire reads as an alarm."""
