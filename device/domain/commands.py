@@ -40,11 +40,11 @@ class ProductLine(Arguments):
 
     gtin: Gtin
     name: str
-    grams: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)]
-    grams_sd: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)] | None = None
+    grams: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    grams_sd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     price_minor: Annotated[int, Field(ge=0)]
     age_limit: Annotated[int, Field(ge=0, le=120)] = 0
-    max_celsius: float | None = None
+    max_celsius: Annotated[float, Field(allow_inf_nan=False)] | None = None
     tagged: bool = False
 
 
@@ -88,7 +88,7 @@ class Tare(Arguments):
 
 class CalibrateArguments(Arguments):
     slot: str
-    grams: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)]
+    grams: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Count(Arguments):
@@ -146,9 +146,10 @@ class InboundCommand:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command whose sender is known. ``args`` is an instance of ``COMMANDS[name]``."""
+    """A command whose sender is known. ``args`` is an instance of ``COMMANDS[name]``; ``expires`` is Unix time by the sender's clock."""
 
     id: str
     name: str
     args: Arguments
     by: str | None
+    expires: float | None = None
