@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from device.config.configuration import Configuration
-from device.config.faults import Faults
-from device.config.files import read_text, resolve, secret_path
-from device.config.products import read_products
-from device.domain.layout import Layout
-from device.domain.port import SerialAddress, SysfsAddress
+from device.config.draft import Draft
+from device.config.faults import Faults, did_you_mean, shown
+from device.config.files import read_text
+from device.config.keys import check_mqtt_files, read_cards, read_cards_key, read_public_keys
+from device.config.products import Catalogue, read_products
+from device.config.rules import check_tables
+from device.config.wiring import check_wiring
+from device.domain.layout import Access, CatalogueSettings, Mqtt, Slot
 from device.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
 """A store of a thousand slots has about 150 KB."""
 
-SECRETS = {"password_file", "key_file", "cards_key_file"}
+MAX_DEPTH = 16
 
 
 def load(path: Path) -> Configuration:
-    """Read a configuration and the files that it names.
+    """Read a configuration and the files that it names. Nothing is opened that a device is on.
 
     Raises ConfigError with all that is wrong with any of them.
     """
@@ -32,52 +34,66 @@ def load(path: Path) -> Configuration:
     raw = _read_toml(path, faults)
     if raw is None:
         raise ConfigError(list(faults))
-    try:
-        layout = Layout.model_validate(raw)
-    except ValidationError as error:
-        for problem in error.errors():
-            faults.add(".".join(map(str, problem["loc"])), "", problem["msg"])
-        raise ConfigError(list(faults)) from None
-    layout = absolute(layout, path.absolute().parent)
-    products = read_products(layout.catalogue.file, "catalogue.file", faults)
-    if faults:
+    draft = Draft(raw, path.absolute().parent, faults)
+    check_tables(draft, faults)
+    check_wiring(draft, faults)
+    catalogue = Catalogue({}, frozenset())
+    for _, settings in draft.of(CatalogueSettings):
+        catalogue = read_products(settings.file, "catalogue.file", faults)
+        _check_products(draft, catalogue, faults)
+    for place, mqtt in draft.of(Mqtt):
+        check_mqtt_files(place, mqtt, faults)
+    access = next((table for _, table in draft.of(Access)), Access())
+    entry_keys = read_public_keys(access.entry_keys, "access.entry_keys", faults)
+    command_keys = read_public_keys(access.command_keys, "access.command_keys", faults)
+    cards = read_cards(access.cards_file, draft.values("zone", "id"), faults)
+    cards_key = read_cards_key(access.cards_key_file, faults)
+    if faults or draft.layout is None:
         raise ConfigError(list(faults))
-    return Configuration(path.absolute(), layout, products)
+    return Configuration(path.absolute(), draft.layout, catalogue.products, entry_keys, command_keys, cards, cards_key)
+
+
+def _check_products(draft: Draft, catalogue: Catalogue, faults: Faults) -> None:
+    """A slot's products are in the catalogue. A row with faults counts as there; a catalogue that cannot be read tells its own fault."""
+    if not catalogue.named:
+        return
+    for path, slot in draft.of(Slot):
+        for place, gtin in enumerate(slot.products):
+            if gtin not in catalogue.named:
+                hint = did_you_mean(gtin, catalogue.named)
+                faults.add(f"{path}.products[{place}]", shown(gtin), f"is not in the catalogue{hint}")
 
 
 def _read_toml(path: Path, faults: Faults) -> dict[str, Any] | None:
-    text = read_text(path, MAX_BYTES, path.name, faults)
+    text = read_text(path, MAX_BYTES, "configuration", faults)
     if text is None:
         return None
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
         reason = str(error)[: place.start()] if place else str(error)
         where = f" line {place[1]} column {place[2]}" if place and place[1] else " at its end" if place else ""
         faults.add(f"{path.name}{where}", "", f"is not TOML: {reason}")
     except (ValueError, RecursionError) as error:
-        faults.add(path.name, "", f"is not TOML: {error}")
+        faults.add(path.name, "", f"is not TOML that can be read: {error}")
+    else:
+        if _deepest(raw) <= MAX_DEPTH:
+            return raw
+        faults.add(path.name, "", f"has more than {MAX_DEPTH} tables or lists within each other")
     return None
 
 
-def absolute(table: Any, folder: Path) -> Any:
-    """The same table with every path in it, also those of ports, made absolute."""
-    if isinstance(table, BaseModel):
-        changes = {}
-        for name in type(table).model_fields:
-            value = getattr(table, name)
-            changed = secret_path(value, folder) if name in SECRETS and value is not None else absolute(value, folder)
-            if changed is not value:
-                changes[name] = changed
-        return table.model_copy(update=changes) if changes else table
-    match table:
-        case Path():
-            return resolve(table, folder)
-        case SerialAddress(path=path) | SysfsAddress(path=path):
-            return type(table)(**{**{slot: getattr(table, slot) for slot in table.__slots__}, "path": str(resolve(Path(path), folder))})
-        case tuple():
-            changed_items = tuple(absolute(item, folder) for item in table)
-            return changed_items if any(new is not old for new, old in zip(changed_items, table, strict=True)) else table
-        case _:
-            return table
+def _deepest(value: object) -> int:
+    """How many tables and lists stand within each other; without recursion, because the answer may be "too many"."""
+    depth, level = 0, [value]
+    while level:
+        level = [inner for outer in level for inner in _inner(outer)]
+        depth += 1
+    return depth
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -11,7 +11,7 @@ import io
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from device.config.faults import Faults, did_you_mean, shown
 from device.config.files import read_text
@@ -29,8 +29,15 @@ Row = tuple[str, Mapping[str, str]]
 Value = TypeVar("Value")
 
 
-def read_products(path: Path, place: str, faults: Faults) -> dict[str, Product]:
-    """The catalogue by GTIN (14 digits); rows with faults are left out.
+class Catalogue(NamedTuple):
+    """The products of a file by GTIN (14 digits), without the rows that have faults; ``named`` has the GTINs of those, too."""
+
+    products: dict[str, Product]
+    named: frozenset[str]
+
+
+def read_products(path: Path, place: str, faults: Faults) -> Catalogue:
+    """Read the catalogue.
 
     A file that cannot be read is a fault at ``place``; what is wrong inside is told by the file's name and its row (the header is row 1).
     """
@@ -50,7 +57,7 @@ def read_products(path: Path, place: str, faults: Faults) -> dict[str, Product]:
     if not rows and not own:
         own.add(path.name, "", "has no products")
     faults.extend(own, path.name, FAULTS_SHOWN)
-    return products
+    return Catalogue(products, frozenset(row["gtin"].zfill(14) for _, row in rows))
 
 
 def read_table(path: Path, place: str, required: tuple[str, ...], optional: tuple[str, ...], faults: Faults) -> list[Row]:
