@@ -1,0 +1,410 @@
+"""One plate: samples in, movements and steps out. The heart of the cart, and the hottest code of the program.
+
+A plate waits for its first settled weight, then is quiet; a change makes it move; when it has settled again the difference of the
+two levels is the step. Three things make that work on real load cells (figures and sources: ``docs/sensing.md``):
+
+- *Change detection* is Page's two-sided cumulative sum (Biometrika 41, 1954) on the residual against the followed baseline, with a
+  bounded contribution per sample (Huber's score; minimax robust by Unnikrishnan et al., IEEE Trans. IT 57(3), 2011). The reference value
+  is half the smallest step of interest; one sample adds at most as much again, and the threshold is 2.5 of these at 10 Hz. So three
+  samples in a row decide, and one or two glitches of any size never do: what a median filter is for, without its delay.
+- *The baseline* follows as the running median does: by a fixed small distance toward each sample, 1.5 g a minute, so that drift and
+  creep are followed, a glitch weighs no more than any sample, and a slow removal is faster than it can follow.
+- *Noise* and the correlation of neighbours are measured from the residuals, with a memory of about 10 s.
+
+``push`` is all that a quiet plate costs; what is needed less often is done every 16th sample.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import sqrt
+from statistics import median
+from typing import NamedTuple
+
+from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
+from device.sensing.settle import Level, inflation, quick_level, steady_level
+from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range
+
+SMALLEST_STEP_G = 8.0
+"""Nothing sold is lighter than 30 g; below this a change is told as a new quiet level, not as a step."""
+
+SMALLEST_STEP_SIGMAS = 5.0
+SMALLEST_STEP_ERRORS = 6.0
+DRIFT_G_PER_S = 0.025
+BASELINE_S = 5.0
+NOISE_MEMORY_S = 10.0
+REPORT_EVERY_S = 60.0
+_LANE = 16
+_FIRST_SIGMA_G = 1.0
+_FIRST_RHO = 0.3
+
+_WAITING, _YOUNG, _QUIET, _MOVING = range(4)
+
+
+class Calibration(NamedTuple):
+    """What turns a raw value into grams: ``(raw - zero) / per_gram``."""
+
+    zero: float
+    per_gram: float
+
+
+class Pace(NamedTuple):
+    """What follows from a scale's sample rate; shared by its plates and renewed when the rate turns out to be another."""
+
+    seconds: float
+    """Between two samples."""
+    window: int
+    """Samples that must agree for a quick answer: 0.11 s of them, at least 4."""
+    onset: float
+    """How many fully deviating samples make a movement, less a half: 3 at 10 Hz, 4 at 80 Hz."""
+    drift: float
+    """How far the baseline follows with each sample, in grams."""
+    gain: float
+    """Weight of one sample in the noise estimate."""
+
+    @staticmethod
+    def of(rate_hz: float) -> Pace:
+        """The pace of a scale at ``rate_hz`` samples a second."""
+        seconds = 1 / rate_hz
+        return Pace(
+            seconds,
+            max(4, round(0.11 * rate_hz)),
+            max(3, round(0.05 * rate_hz)) - 0.5,
+            DRIFT_G_PER_S * seconds,
+            min(1 / 50, seconds / NOISE_MEMORY_S),
+        )
+
+
+class Plate:
+    """The detector of one channel. Created ``waiting``; every method takes or gives grams but ``push``, which takes the raw value."""
+
+    __slots__ = (
+        "_allowance",
+        "_born",
+        "_cap",
+        "_capacity_g",
+        "_cov",
+        "_down",
+        "_factor",
+        "_glitches",
+        "_lane",
+        "_last",
+        "_level",
+        "_next_report",
+        "_pace",
+        "_recent",
+        "_run",
+        "_samples",
+        "_se",
+        "_since",
+        "_state",
+        "_up",
+        "_var",
+        "_zero",
+        "at",
+        "boot",
+        "channel",
+        "scale",
+        "trust",
+    )
+
+    def __init__(
+        self, scale: str, channel: int, calibration: Calibration, capacity_g: float | None, pace: Pace, trust: ChannelTrust, boot: str
+    ) -> None:
+        self.scale = scale
+        self.channel = channel
+        self.boot = boot
+        self.trust = trust
+        self.at = float("-inf")
+        self._capacity_g = capacity_g
+        self._var = _FIRST_SIGMA_G**2
+        self._cov = _FIRST_RHO * self._var
+        self._level = 0.0
+        self._last = 0.0
+        self._se = 0.0
+        self._samples = 0
+        self._born = 0.0
+        self._next_report = 0.0
+        self._glitches: deque[float] = deque(maxlen=GLITCHES)
+        self._set_calibration(calibration)
+        self.set_pace(pace)
+        self.wait()
+
+    # The quiet path: everything else is below.
+
+    def push(self, at: float, raw: float) -> list[Fact] | None:
+        """Take one sample; None when there is nothing to tell."""
+        grams = (raw - self._zero) * self._factor
+        if self._state != _QUIET:
+            return self._unquiet(at, grams)
+        residual = grams - self._level
+        allowance = self._allowance
+        if -allowance < residual < allowance and self._up == 0.0 == self._down:
+            self.at = at
+            self._level += self._pace.drift if residual > 0.0 else -self._pace.drift
+            square = residual * residual
+            if square > self._cap:
+                square = self._cap
+            gain = self._pace.gain
+            self._var += (square - self._var) * gain
+            self._cov += (residual * self._last - self._cov) * gain
+            self._last = residual
+            self._lane -= 1
+            return None if self._lane else self._every_so_often(at)
+        return self._suspect(at, grams)
+
+    # What others ask.
+
+    @property
+    def moving(self) -> bool:
+        """Whether something touches the plate."""
+        return self._state == _MOVING
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the plate has no settled weight to compare with."""
+        return self._state == _WAITING
+
+    @property
+    def grams(self) -> float | None:
+        """The weight now: the followed baseline while quiet, the middle of the last samples while not; None before the first sample."""
+        if self._state in (_QUIET, _YOUNG):
+            return self._level
+        return median(self._recent) if self._recent else None
+
+    @property
+    def sigma(self) -> float:
+        """The noise of one sample, in grams."""
+        return sqrt(self._var)
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(self._zero, 1 / self._factor)
+
+    # What others tell.
+
+    def set_pace(self, pace: Pace) -> None:
+        """Go by another sample rate."""
+        self._pace = pace
+        self._tune()
+        self._lane = _LANE
+
+    def wait(self) -> None:
+        """Forget the level: the next quiet time gives the first one again."""
+        self._state = _WAITING
+        self._recent: list[float] = []
+        self._since = float("inf")
+        self._up = self._down = 0.0
+        self._run = 0
+
+    def recalibrate(self, calibration: Calibration, at: float) -> list[Fact]:
+        """Take another calibration; a quiet plate tells its level by it at once, any other one after its next quiet time."""
+        quiet = self._state in (_QUIET, _YOUNG)
+        raw_level = self._level / self._factor + self._zero
+        scaling = abs(self._factor * calibration.per_gram)
+        self._set_calibration(calibration)
+        self._var /= scaling * scaling
+        self._cov /= scaling * scaling
+        self._se /= scaling
+        self._tune()
+        if not quiet or out_of_range((raw_level - self._zero) * self._factor, self._capacity_g):
+            self.wait()
+            return []
+        self._level = (raw_level - self._zero) * self._factor
+        return self._believe(at, first=True)
+
+    def gap(self) -> None:
+        """Samples are missing: those before and after do not make one window."""
+        self._recent.clear()
+        if self._state == _WAITING:
+            self._since = float("inf")
+
+    def distrust(self, at: float, reason: str) -> list[Fact]:
+        """Stop deciding, for ``reason``."""
+        self.wait()
+        self._glitches.clear()
+        return self.trust.lose(at, reason)
+
+    # The rest of the machine.
+
+    def _set_calibration(self, calibration: Calibration) -> None:
+        if calibration.per_gram == 0:
+            raise ValueError(f"{self.scale} channel {self.channel}: per_gram must not be 0")
+        self._zero = calibration.zero
+        self._factor = 1 / calibration.per_gram
+
+    def _tune(self) -> None:
+        self._allowance = max(SMALLEST_STEP_G, SMALLEST_STEP_SIGMAS * sqrt(self._var)) / 2
+        self._cap = max(9 * self._var, 0.01)
+
+    @property
+    def _rho(self) -> float:
+        return min(0.9, max(0.0, self._cov / self._var)) if self._var > 0 else 0.0
+
+    def _unquiet(self, at: float, grams: float) -> list[Fact] | None:
+        if grams != grams:
+            return None
+        if self._state == _YOUNG:
+            return self._grow_up(at, grams)
+        self.at = at
+        recent = self._recent
+        recent.append(grams)
+        if len(recent) > 4 * self._pace.window and len(recent) * self._pace.seconds > max(3.0, self.trust.quiet_s) + 0.5:
+            del recent[0]
+        if self._spiked():
+            self._glitches.append(at)
+            if self._glitching(at):
+                return self.distrust(at, "glitching")
+        return self._settle_first(at) if self._state == _WAITING else self._settle_again(at)
+
+    def _grow_up(self, at: float, grams: float) -> list[Fact] | None:
+        """The first seconds at a new level: its mean becomes better with each sample, then the slow following takes over."""
+        residual = grams - self._level
+        if not (-self._allowance < residual < self._allowance and self._up == 0.0 == self._down):
+            return self._suspect(at, grams)
+        self.at = at
+        self._samples += 1
+        self._level += residual / self._samples
+        self._learn_noise(residual)
+        if at - self._born >= BASELINE_S and self._samples * self._pace.seconds >= 0.5 * BASELINE_S:
+            self._state = _QUIET
+        self._lane -= 1
+        return None if self._lane > 0 else self._every_so_often(at)
+
+    def _suspect(self, at: float, grams: float) -> list[Fact] | None:
+        """A sample off the baseline, or one after such: the cumulative sums decide."""
+        if grams != grams:
+            return None
+        self.at = at
+        residual = grams - self._level
+        allowance = self._allowance
+        bounded = max(-2 * allowance, min(2 * allowance, residual))
+        self._up = max(0.0, self._up + bounded - allowance)
+        self._down = max(0.0, self._down - bounded - allowance)
+        self._learn_noise(residual)
+        if self._up == 0.0 == self._down:
+            self._run = 0
+            return None
+        if self._run == 0:
+            self._since = at
+        self._run += 1
+        self._recent.append(grams)
+        del self._recent[: -4 * self._pace.window]
+        if bounded != residual:
+            self._glitches.append(at)
+            if self._glitching(at):
+                return self.distrust(at, "glitching")
+        return self._start_moving(at) if max(self._up, self._down) > self._pace.onset * allowance else None
+
+    def _start_moving(self, at: float) -> list[Fact]:
+        self._recent = self._recent[-self._run :]
+        while self._glitches and self._glitches[-1] >= self._since:
+            self._glitches.pop()
+        self._se = self._settled_se()
+        self._state = _MOVING
+        self._up = self._down = 0.0
+        self._run = 0
+        return [PlateMoving(self.scale, self.channel, at), *(self._settle_again(at) or [])]
+
+    def _settle_again(self, at: float) -> list[Fact] | None:
+        level = quick_level(self._recent, self._pace.window, sqrt(self._var), self._rho) or self._settled_noisily()
+        if level is None:
+            return None
+        if out_of_range(level.grams, self._capacity_g):
+            return self.distrust(at, "out_of_range")
+        before, before_se, began = self._level, self._se, self._since
+        self._adopt(level, at)
+        delta = level.grams - before
+        sd = sqrt(before_se * before_se + level.se * level.se)
+        if abs(delta) < max(SMALLEST_STEP_G, SMALLEST_STEP_ERRORS * sd):
+            return [PlateQuiet(self.scale, self.channel, at, level.grams, level.se, False)]
+        name = f"{self.boot}{self.scale}.{self.channel}.{round(began * 1000)}"
+        return [WeightStep(self.scale, self.channel, at, began, delta, sd, before, level.grams, name)]
+
+    def _settled_noisily(self) -> Level | None:
+        """The longer question, asked ten times a second: 1.5 s at much the noise known, or 3 s at any."""
+        pace = self._pace
+        recent = self._recent
+        if len(recent) * pace.seconds < 1.5 or len(recent) % max(1, round(0.1 / pace.seconds)):
+            return None
+        level = steady_level(recent[-max(8, round(1.5 / pace.seconds)) :], self._rho)
+        if level is None or level.sigma <= max(SMALLEST_STEP_SIGMAS * sqrt(self._var), 5.0):
+            return level
+        return steady_level(recent[-round(3 / pace.seconds) :], self._rho) if len(recent) * pace.seconds >= 3 else None
+
+    def _settle_first(self, at: float) -> list[Fact] | None:
+        if self._since > at:
+            self._since = at
+        wanted = self.trust.quiet_s
+        count = max(8, round(wanted / self._pace.seconds))
+        if at - self._since < wanted or len(self._recent) < count:
+            return None
+        level = steady_level(self._recent[-count:], _FIRST_RHO)
+        if level is None or (level.sigma == 0 and self.trust.reason in CONSTANT):
+            return None
+        if out_of_range(level.grams, self._capacity_g):
+            return self.trust.lose(at, "out_of_range")
+        self._adopt(level, at)
+        return self._believe(at, first=True)
+
+    def _adopt(self, level: Level, at: float) -> None:
+        """Stand at a new level; where the window showed far more or, at first, any other noise than known, that is the noise now."""
+        variance = max(level.sigma * level.sigma, 0.01)
+        if self._state == _WAITING or variance > 4 * self._var:
+            self._cov = self._rho * variance
+            self._var = variance
+        self._level = level.grams
+        self._se = level.se
+        self._samples = level.samples
+        self._born = at
+        self._state = _YOUNG
+        self._last = 0.0
+        self._recent = []
+        self._up = self._down = 0.0
+        self._run = 0
+        self._lane = _LANE
+        self._next_report = at + REPORT_EVERY_S
+        self._tune()
+
+    def _believe(self, at: float, *, first: bool) -> list[Fact]:
+        facts = self.trust.regain(at)
+        if facts is None:
+            return []
+        return [*facts, PlateQuiet(self.scale, self.channel, at, self._level, self._se, first)]
+
+    def _every_so_often(self, at: float) -> list[Fact] | None:
+        self._lane = _LANE
+        self._tune()
+        if self._state == _QUIET:
+            self._samples += _LANE
+        if out_of_range(self._level, self._capacity_g):
+            return self.distrust(at, "out_of_range")
+        if at < self._next_report or self.trust.reason is not None:
+            return None
+        self._next_report = at + REPORT_EVERY_S
+        return [PlateQuiet(self.scale, self.channel, at, self._level, self._settled_se(), False)]
+
+    def _settled_se(self) -> float:
+        """Standard error of the baseline: of a mean over what it remembers, and never under what following costs."""
+        memory = max(1, min(self._samples, round(BASELINE_S / self._pace.seconds)))
+        return max(0.05, sqrt(self._var * inflation(memory, self._rho) / memory))
+
+    def _learn_noise(self, residual: float) -> None:
+        gain = self._pace.gain
+        self._var += (min(residual * residual, self._cap) - self._var) * gain
+        limit = sqrt(self._cap)
+        residual = max(-limit, min(limit, residual))
+        self._cov += (residual * self._last - self._cov) * gain
+        self._last = residual
+
+    def _spiked(self) -> bool:
+        """Whether the last sample but one stood alone: far from its neighbours, which agree."""
+        if len(self._recent) < 3:
+            return False
+        before, middle, after = self._recent[-3:]
+        away = min(abs(middle - before), abs(middle - after))
+        return away > max(2 * SMALLEST_STEP_G, 4 * self._allowance) and abs(after - before) < 0.1 * away
+
+    def _glitching(self, at: float) -> bool:
+        glitches = self._glitches
+        return len(glitches) == GLITCHES and at - glitches[0] < GLITCH_SPAN_SAMPLES * self._pace.seconds
