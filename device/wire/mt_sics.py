@@ -1,0 +1,57 @@
+"""MT-SICS, the Mettler-Toledo standard interface command set, as far as weighing needs it.
+
+Lines end in CR LF. A weight is ``S``, a blank, ``S`` (stable) or ``D`` (dynamic), a blank, ten characters with the number at the right
+and its sign inside, a blank, the unit. The width is insisted on: it is all the protection that the line has against a lost digit.
+Sources: Mettler-Toledo, MT-SICS reference manual (11780711), levels 0 and 1; AT balances, operating instructions, p. 87.
+"""
+
+from __future__ import annotations
+
+import re
+
+from device.wire.lines import Lines
+from device.wire.noise import Noise
+from device.wire.weighing import OutOfRange, Refused, Told, Weight
+
+Message = Weight | OutOfRange | Refused | Told
+
+LONGEST_LINE = 256
+"""No answer of levels 0 and 1 comes near it."""
+
+_WEIGHT = re.compile(rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za-z%/]{1,5})")
+_TOLD = re.compile(rb'(I[0-9]{1,2}) A "([^"]*)"')
+_REFUSED = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) ([IL])")
+_DONE = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) A")
+_ERROR = re.compile(rb"E[STL]")
+
+
+class Decoder:
+    """Bytes from a balance to messages."""
+
+    def __init__(self) -> None:
+        self._lines = Lines(LONGEST_LINE)
+
+    def feed(self, data: bytes) -> list[Message | Noise]:
+        """What ``data`` completes."""
+        return [line if isinstance(line, Noise) else _message(line) for line in self._lines.feed(data)]
+
+
+def request(command: str) -> bytes:
+    """A command as sent, e.g. ``SIR``."""
+    return command.encode("ascii") + b"\r\n"
+
+
+def _message(line: bytes) -> Message | Noise:
+    if match := _WEIGHT.fullmatch(line):
+        return Weight(float(match[2]), match[3].decode("ascii"), match[1] == b"S")
+    if line in (b"S +", b"S -"):
+        return OutOfRange(over=line == b"S +")
+    if _ERROR.fullmatch(line):
+        return Refused("", line.decode("ascii"))
+    if match := _REFUSED.fullmatch(line):
+        return Refused(match[1].decode("ascii"), match[2].decode("ascii"))
+    if match := _TOLD.fullmatch(line):
+        return Told(match[1].decode("ascii"), match[2].decode("ascii", "replace"))
+    if match := _DONE.fullmatch(line):
+        return Told(match[1].decode("ascii"), "")
+    return Noise(line)
