@@ -73,7 +73,7 @@ def decode(text: str, max_bytes: int = MAX_BYTES) -> Jws:
 def verify(jws: Jws, keyring: Keyring) -> dict[str, Any]:
     """The claims, now that one of our keys has signed them.
 
-    Without ``kid`` every key is tried. Raises BadToken: ``unknown_key`` for a ``kid`` that is not ours, ``bad_signature`` where no key fits.
+    Raises BadToken: ``unknown_key`` where the ``kid`` is not ours, ``bad_signature`` where no key fits. Without ``kid`` every key is tried.
     """
     if jws.kid is None:
         candidates = list(keyring.keys.values())
