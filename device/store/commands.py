@@ -1,0 +1,247 @@
+"""What each command does. One function a name; it raises ``CommandRefused`` where the command may have no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from device.domain import commands as args
+from device.domain.commands import Command
+from device.domain.effects import Calibrate, Reload, Resend
+from device.errors import CommandRefused
+from device.store import alarms, answers, devices, doors, sales, sessions, stock, views
+from device.store.cold import ColdStore
+from device.store.entrance import is_busy
+from device.store.notes import Calibrated, CatalogueSet, FireChanged, OrderAssigned, PlanogramSet, Revoked
+from device.store.state import Calibration
+from device.store.turn import Turn
+
+PER_GRAM_RANGE = (0.5, 2.0)
+"""A calibration may change a plate's factor by so much; more means that the known weight is not what stands on it."""
+
+
+def perform(turn: Turn, command: Command, cold: ColdStore) -> None:
+    """Carry a command out, or refuse it. Its outcome is answered now, except where it has to be observed first."""
+    try:
+        _COMMANDS[command.name](turn, command, command.args, cold)
+    except CommandRefused as refused:
+        answers.finish(turn, command.id, "refused", reason=refused.reason)
+
+
+def _known_zone(turn: Turn, zone: str) -> str:
+    if zone not in turn.plan.zones:
+        raise CommandRefused("unknown_zone")
+    return zone
+
+
+def _known_slot(turn: Turn, slot: str) -> str:
+    if slot not in turn.plan.slots:
+        raise CommandRefused("bad_arguments")
+    return slot
+
+
+def _no_fire(turn: Turn, zone: str) -> None:
+    if turn.zone(zone).fire:
+        raise CommandRefused("fire")
+
+
+def _done(turn: Turn, command: Command, **result: Any) -> None:
+    answers.finish(turn, command.id, "done", result=result or None)
+
+
+def _unlock(turn: Turn, command: Command, wanted: args.Unlock, cold: ColdStore) -> None:
+    zone = _known_zone(turn, wanted.zone)
+    _no_fire(turn, zone)
+    if is_busy(turn, zone) or turn.live.journal_room == "full":
+        raise CommandRefused("busy")
+    answers.accept(turn, command.id)
+    sessions.start(turn, zone, wanted.purpose, command.by or "command", command=command.id)
+
+
+def _lock(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
+    zone = _known_zone(turn, wanted.zone)
+    _no_fire(turn, zone)
+    if not turn.door_shut(zone):
+        raise CommandRefused("busy")
+    answers.accept(turn, command.id)
+    turn.live.lock_commands[zone] = command.id
+    if turn.zone(zone).phase == "unlocked":
+        sessions.trigger(turn, zone, "ended", "command")
+    else:
+        doors.lock(turn, zone)
+
+
+def _stop_sales(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
+    sales.stop(turn, _known_zone(turn, wanted.zone), wanted.reason or "command", command.by)
+    _done(turn, command, reasons=list(turn.zone(wanted.zone).stopped))
+
+
+def _resume_sales(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
+    zone = _known_zone(turn, wanted.zone)
+    _no_fire(turn, zone)
+    if cold.still_warm(turn, zone):
+        raise CommandRefused("still_warm")
+    kept = ("device_lost", "journal_full", "fire")
+    sales.resume(turn, zone, *(reason for reason in turn.zone(zone).stopped if reason not in kept), by=command.by)
+    _done(turn, command, reasons=list(turn.zone(zone).stopped))
+
+
+def _clear_fire(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
+    zone = _known_zone(turn, wanted.zone)
+    if devices.fire_input_active(turn, zone):
+        raise CommandRefused("fire")
+    answers.accept(turn, command.id)
+    if turn.zone(zone).fire:
+        turn.note(FireChanged(zone, False))
+        alarms.end_alarm(turn, "fire", zone, command.by)
+        sales.resume(turn, zone, "fire", by=command.by)
+        doors.lock(turn, zone)
+    _done(turn, command, fire=False)
+
+
+def _end_session(turn: Turn, command: Command, wanted: args.EndSession, cold: ColdStore) -> None:
+    for zone, state in turn.state.zones.items():
+        if state.session and state.session.id == wanted.session and sessions.in_phase(turn, zone, "ended"):
+            sessions.trigger(turn, zone, "ended", "command")
+            _done(turn, command, session=wanted.session)
+            return
+    raise CommandRefused("bad_arguments")
+
+
+def _acknowledge_alarm(turn: Turn, command: Command, wanted: args.AcknowledgeAlarm, cold: ColdStore) -> None:
+    alarm = turn.state.alarms.get(wanted.alarm)
+    if alarm is None:
+        raise CommandRefused("bad_arguments")
+    cleared = alarm.kind in alarms.CLEARED_BY_PEOPLE
+    if cleared:
+        alarms.clear(turn, alarm, command.by, wanted.note)
+    _done(turn, command, cleared=cleared)
+
+
+def _set_catalogue(turn: Turn, command: Command, wanted: args.SetCatalogue, cold: ColdStore) -> None:
+    gtins = [product.gtin for product in wanted.products]
+    needed = {gtin for slot in turn.plan.slots.values() for gtin in slot.products}
+    if len(set(gtins)) < len(gtins) or not needed <= set(gtins):
+        raise CommandRefused("bad_arguments")
+    turn.note(CatalogueSet([product.model_dump(mode="json") for product in wanted.products]))
+    _done(turn, command, products=len(gtins))
+
+
+def _set_planogram(turn: Turn, command: Command, wanted: args.SetPlanogram, cold: ColdStore) -> None:
+    if any(zone.session for zone in turn.state.zones.values()):
+        raise CommandRefused("busy")
+    channels = {scale.id: scale.channels for scale in turn.plan.layout.scale}
+    plates = [(slot.scale, slot.channel) for slot in wanted.slots]
+    ids = [slot.id for slot in wanted.slots]
+    others = {*turn.plan.kinds, *turn.plan.zones}
+    known = all(slot.channel <= channels.get(slot.scale, 0) and set(slot.products) <= set(turn.plan.products) for slot in wanted.slots)
+    if not known or len(set(plates)) < len(plates) or len(set(ids)) < len(ids) or others & set(ids):
+        raise CommandRefused("bad_arguments")
+    turn.note(PlanogramSet([slot.model_dump(mode="json") for slot in wanted.slots]))
+    _done(turn, command, slots=len(ids))
+
+
+def _revoke(turn: Turn, command: Command, wanted: args.Revoke, cold: ColdStore) -> None:
+    turn.note(Revoked(wanted.jti, wanted.subject))
+    _done(turn, command)
+
+
+def _assign_order(turn: Turn, command: Command, wanted: args.AssignOrder, cold: ColdStore) -> None:
+    zone = _known_zone(turn, wanted.zone)
+    lines: dict[str, int] = {}
+    for line in wanted.order.lines:
+        lines[line.gtin] = lines.get(line.gtin, 0) + line.quantity
+    order = turn.state.orders.get(wanted.order.id)
+    if not set(lines) <= set(turn.plan.products) or (order and order.picked_up):
+        raise CommandRefused("bad_arguments")
+    turn.note(OrderAssigned(wanted.order.id, zone, lines))
+    _done(turn, command, order=wanted.order.id)
+
+
+def _tare(turn: Turn, command: Command, wanted: args.Tare, cold: ColdStore) -> None:
+    slot = _known_slot(turn, wanted.slot)
+    old = _plate_at_rest(turn, slot)
+    grams = turn.live.grams.get(slot, 0.0)
+    answers.accept(turn, command.id)
+    _calibrate_plate(turn, slot, Calibration(old.zero + grams * old.per_gram, old.per_gram), 0.0)
+    _done(turn, command, grams_before=round(grams, 1), grams=0.0)
+
+
+def _calibrate(turn: Turn, command: Command, wanted: args.CalibrateArguments, cold: ColdStore) -> None:
+    slot = _known_slot(turn, wanted.slot)
+    old = _plate_at_rest(turn, slot)
+    grams = turn.live.grams.get(slot, 0.0)
+    ratio = grams / wanted.grams
+    low, high = PER_GRAM_RANGE
+    if not low <= ratio <= high:
+        raise CommandRefused("bad_arguments")
+    answers.accept(turn, command.id)
+    _calibrate_plate(turn, slot, Calibration(old.zero, old.per_gram * ratio), wanted.grams)
+    _done(turn, command, grams_before=round(grams, 1), grams=wanted.grams)
+
+
+def _count(turn: Turn, command: Command, wanted: args.Count, cold: ColdStore) -> None:
+    slot = _known_slot(turn, wanted.slot)
+    if not stock.is_own(turn, slot, wanted.gtin):
+        raise CommandRefused("bad_arguments")
+    before = turn.slot(slot).counts.get(wanted.gtin)
+    stock.put(turn, slot, wanted.gtin, wanted.count, "counted")
+    _done(turn, command, before=before, count=wanted.count)
+
+
+def _snapshot(turn: Turn, command: Command, wanted: args.NoArguments, cold: ColdStore) -> None:
+    _done(turn, command, **views.whole(turn, cold))
+
+
+def _resend(turn: Turn, command: Command, wanted: args.ResendFrom, cold: ColdStore) -> None:
+    first = wanted.from_
+    if first > turn.state.seq:
+        raise CommandRefused("bad_arguments")
+    turn.effect(Resend(first))
+    _done(turn, command, **{"from": first, "upto": turn.state.seq})
+
+
+def _reload(turn: Turn, command: Command, wanted: args.NoArguments, cold: ColdStore) -> None:
+    answers.accept(turn, command.id)
+    turn.effect(Reload(command.id))
+
+
+def _plate_at_rest(turn: Turn, slot: str) -> Calibration:
+    """The calibration of a plate that can be calibrated now.
+
+    Raises CommandRefused ``busy`` while somebody shops there, or the plate moves or is not believed.
+    """
+    entry = turn.plan.slots[slot]
+    zone = turn.zone(turn.plan.zone_of_slot(slot))
+    unready = slot in turn.live.moving or slot in turn.live.untrusted or slot not in turn.live.based
+    if unready or (zone.session and zone.session.purpose in ("shop", "pickup")):
+        raise CommandRefused("busy")
+    return turn.plan.calibration(entry.scale, entry.channel, turn.state)
+
+
+def _calibrate_plate(turn: Turn, slot: str, new: Calibration, grams: float) -> None:
+    entry = turn.plan.slots[slot]
+    turn.note(Calibrated(entry.scale, entry.channel, new.zero, new.per_gram, slot, grams))
+    turn.live.based.discard(slot)
+    turn.effect(Calibrate(entry.scale, entry.channel, new.zero, new.per_gram))
+
+
+_COMMANDS: dict[str, Callable[[Turn, Command, Any, ColdStore], None]] = {
+    "unlock": _unlock,
+    "lock": _lock,
+    "stop_sales": _stop_sales,
+    "resume_sales": _resume_sales,
+    "clear_fire": _clear_fire,
+    "end_session": _end_session,
+    "acknowledge_alarm": _acknowledge_alarm,
+    "set_catalogue": _set_catalogue,
+    "set_planogram": _set_planogram,
+    "revoke": _revoke,
+    "assign_order": _assign_order,
+    "tare": _tare,
+    "calibrate": _calibrate,
+    "count": _count,
+    "snapshot": _snapshot,
+    "resend": _resend,
+    "reload": _reload,
+}

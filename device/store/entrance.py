@@ -1,0 +1,76 @@
+"""What a code shown at a reader does: a session, or a reason why not."""
+
+from __future__ import annotations
+
+from device.domain.events import AccessDenied, AccessGranted
+from device.domain.facts import CodeRead
+from device.store import sessions
+from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, judge
+from device.store.notes import CodeUsed, OrderAssigned
+from device.store.turn import Turn
+
+
+def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lockout]) -> None:
+    """Judge a code. One that was denied ``busy`` and is still held there is judged again; any other that is held has had its answer."""
+    zone = turn.plan.reader_zone.get(fact.reader)
+    if zone is None or turn.rules(zone).kind != "cabinet" or (fact.held and fact.reader not in turn.live.held_busy):
+        return
+    lockout = lockouts.get(fact.reader, Lockout())
+    verdict = judge(
+        fact.text,
+        entrance_of(turn, zone),
+        rules,
+        turn.moment,
+        used=lambda jti: jti in turn.state.used,
+        revoked=lambda jti, subject: jti in turn.state.revoked_jti or subject in turn.state.revoked_subject,
+        cards_refused=lockout.refuses_cards(turn.moment),
+    )
+    lockouts[fact.reader], to_be_told = lockout.after(verdict, turn.moment)
+    if isinstance(verdict, Grant):
+        turn.live.held_busy.discard(fact.reader)
+        _grant(turn, zone, fact.reader, verdict)
+        return
+    if to_be_told and not (fact.held and verdict.reason == "busy"):
+        turn.tell(AccessDenied(zone, fact.reader, verdict.subject, verdict.reason), zone)
+    _remember_busy(turn, fact.reader, verdict)
+
+
+def entrance_of(turn: Turn, zone: str) -> Entrance:
+    """A zone as somebody who wants to enter finds it."""
+    rules = turn.rules(zone)
+    return Entrance(
+        zone=zone,
+        age_limit=turn.plan.age_limit(zone),
+        sales_hours=rules.sales_hours,
+        pickup_hours=rules.pickup_hours,
+        stopped=bool(turn.zone(zone).stopped),
+        busy=is_busy(turn, zone),
+    )
+
+
+def is_busy(turn: Turn, zone: str) -> bool:
+    """Whether a session cannot start: one runs, a door is not known to be shut, or a lock is still on its way."""
+    if turn.zone(zone).phase != "shut" or not turn.door_shut(zone) or turn.zone(zone).fire:
+        return True
+    return any(lock.id in turn.live.pending or turn.live.online.get(lock.id) is False for lock in turn.plan.locks_of(zone))
+
+
+def _grant(turn: Turn, zone: str, reader: str, grant: Grant) -> None:
+    if grant.jti is not None and grant.expires is not None:
+        turn.note(CodeUsed(grant.jti, grant.expires))
+    turn.tell(AccessGranted(zone, reader, grant.subject, grant.purpose, grant.jti), zone)
+    order: str | None = None
+    lines: dict[str, int] = {}
+    if grant.order:
+        order = grant.order.id
+        for line in grant.order.lines:
+            lines[line.gtin] = lines.get(line.gtin, 0) + line.quantity
+        turn.note(OrderAssigned(order, zone, lines))
+    sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
+
+
+def _remember_busy(turn: Turn, reader: str, verdict: Denial) -> None:
+    if verdict.reason == "busy":
+        turn.live.held_busy.add(reader)
+    else:
+        turn.live.held_busy.discard(reader)

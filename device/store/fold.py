@@ -1,0 +1,293 @@
+"""How records change the state, and nothing else does: a journal played from its beginning gives the state that wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from device.domain import events
+from device.store import notes
+from device.store.notes import Record
+from device.store.state import Alarm, Calibration, LockState, OrderState, Pick, SeenCommand, Session, SlotState, State, ZoneState
+
+
+def apply(state: State, record: Record) -> None:
+    """Put one record into the state. Records of a type without effect on the state only move its clock and its number."""
+    moment = record.moment
+    state.uptime, state.wall, state.trusted, state.boot = moment.uptime, moment.wall, moment.trusted, moment.boot
+    if record.seq is not None:
+        state.seq = record.seq
+    change = _CHANGES.get(type(record.what))
+    if change:
+        change(state, record.what, record)
+
+
+def zone_of(state: State, zone: str) -> ZoneState:
+    return state.zones.setdefault(zone, ZoneState())
+
+
+def lock_of(state: State, lock: str) -> LockState:
+    return state.locks.setdefault(lock, LockState())
+
+
+def slot_of(state: State, slot: str) -> SlotState:
+    return state.slots.setdefault(slot, SlotState())
+
+
+def calibration_key(scale: str, channel: int) -> str:
+    return f"{scale}/{channel}"
+
+
+def _started(state: State, what: events.StoreStarted, record: Record) -> None:
+    state.running = True
+
+
+def _stopping(state: State, what: events.StoreStopping, record: Record) -> None:
+    state.running = False
+
+
+def _correlated(state: State, what: events.ClockCorrelated, record: Record) -> None:
+    state.correlated_boot = what.boot
+
+
+def _device_lost(state: State, what: events.DeviceLostEvent, record: Record) -> None:
+    state.lost[what.device] = record.moment.uptime
+
+
+def _device_recovered(state: State, what: events.DeviceRecovered, record: Record) -> None:
+    if what.channel is None:
+        state.lost.pop(what.device, None)
+
+
+def _door_opened(state: State, what: events.DoorOpened, record: Record) -> None:
+    zone = zone_of(state, what.zone)
+    zone.door_open, zone.opened_at = True, record.moment.uptime
+
+
+def _door_closed(state: State, what: events.DoorClosed, record: Record) -> None:
+    zone = zone_of(state, what.zone)
+    zone.door_open, zone.opened_at = False, None
+
+
+def _session_started(state: State, what: events.SessionStarted, record: Record) -> None:
+    zone_of(state, what.zone).session = Session(
+        id=what.session,
+        zone=what.zone,
+        purpose=what.purpose,
+        subject=what.subject,
+        order=what.order,
+        started=record.moment.uptime,
+        started_wall=record.moment.wall,
+    )
+
+
+def _session_details(state: State, what: notes.SessionDetails, record: Record) -> None:
+    session = zone_of(state, what.zone).session
+    if session and session.id == what.session:
+        session.command = what.command
+        session.order_lines = dict(what.order_lines)
+        session.prices = dict(what.prices)
+        session.expected = {slot: dict(counts) for slot, counts in what.expected.items()}
+
+
+def _session_ended(state: State, what: events.SessionEnded, record: Record) -> None:
+    zone_of(state, what.zone).session = None
+
+
+def _review(state: State, what: notes.ReviewAdded, record: Record) -> None:
+    session = zone_of(state, what.zone).session
+    if session and session.id == what.session and what.reason not in session.reviews:
+        session.reviews.append(what.reason)
+
+
+def _tag(state: State, what: notes.TagGone, record: Record) -> None:
+    session = zone_of(state, what.zone).session
+    if session is None:
+        return
+    if what.back:
+        session.tags.pop(what.epc, None)
+    else:
+        session.tags[what.epc] = what.gtin
+
+
+def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Record) -> None:
+    session = zone_of(state, record.subject).session
+    if session is None or session.id != what.session or what.gtin is None or record.seq is None:
+        return
+    sign = 1 if isinstance(what, events.ItemTaken) else -1
+    session.picks.append(Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.confidence))
+
+
+def _stock(state: State, what: events.StockChanged, record: Record) -> None:
+    slot_of(state, what.slot).counts[what.gtin] = what.count
+
+
+def _misplaced(state: State, what: events.StockMisplaced, record: Record) -> None:
+    slot = slot_of(state, what.slot)
+    if what.count:
+        slot.misplaced[what.gtin] = what.count
+    else:
+        slot.misplaced.pop(what.gtin, None)
+
+
+def _alarm_raised(state: State, what: events.AlarmRaised, record: Record) -> None:
+    state.alarms[what.alarm] = Alarm(what.alarm, what.kind, what.zone, record.subject, dict(what.details))
+
+
+def _alarm_cleared(state: State, what: events.AlarmCleared, record: Record) -> None:
+    state.alarms.pop(what.alarm, None)
+
+
+def _sales_stopped(state: State, what: events.SalesStopped, record: Record) -> None:
+    stopped = zone_of(state, what.zone).stopped
+    for reason in what.reasons:
+        stopped.setdefault(reason, what.by)
+
+
+def _sales_resumed(state: State, what: events.SalesResumed, record: Record) -> None:
+    zone = zone_of(state, what.zone)
+    zone.stopped = {reason: by for reason, by in zone.stopped.items() if reason in what.reasons}
+
+
+def _command_over(state: State, what: events.CommandDone | events.CommandWasRefused | events.CommandFailed, record: Record) -> None:
+    seen = state.commands.get(what.command)
+    if seen:
+        seen.status = _OUTCOMES[type(what)]
+        seen.reason, seen.result = what.reason, what.result
+
+
+_OUTCOMES: dict[type, Literal["done", "refused", "failed"]] = {
+    events.CommandDone: "done",
+    events.CommandWasRefused: "refused",
+    events.CommandFailed: "failed",
+}
+
+
+def _phase(state: State, what: notes.PhaseChanged, record: Record) -> None:
+    zone_of(state, what.zone).phase = what.phase
+
+
+def _timer(state: State, what: notes.TimerSet, record: Record) -> None:
+    if what.at is None:
+        state.timers.pop(what.timer, None)
+    else:
+        state.timers[what.timer] = what.at
+
+
+def _lock_ordered(state: State, what: notes.LockOrdered, record: Record) -> None:
+    lock = lock_of(state, what.lock)
+    lock.unlocked, lock.order = what.unlock, what.order
+    state.orders_issued = max(state.orders_issued, what.order)
+
+
+def _plate(state: State, what: notes.PlateWeight, record: Record) -> None:
+    slot_of(state, what.slot).grams = what.grams
+
+
+def _code_used(state: State, what: notes.CodeUsed, record: Record) -> None:
+    state.used[what.jti] = what.expires_wall
+
+
+def _revoked(state: State, what: notes.Revoked, record: Record) -> None:
+    if what.jti is not None:
+        state.revoked_jti.add(what.jti)
+    if what.subject is not None:
+        state.revoked_subject.add(what.subject)
+
+
+def _command_seen(state: State, what: notes.CommandSeen, record: Record) -> None:
+    state.commands[what.command] = SeenCommand(
+        name=what.name, by=what.by, expires_wall=what.expires_wall, topic=what.topic, correlation=what.correlation
+    )
+
+
+def _order(state: State, what: notes.OrderAssigned, record: Record) -> None:
+    state.orders[what.order] = OrderState(what.zone, dict(what.lines))
+
+
+def _picked_up(state: State, what: notes.OrderPickedUp, record: Record) -> None:
+    order = state.orders.setdefault(what.order, OrderState("", {}))
+    order.picked_up = True
+
+
+def _catalogue(state: State, what: notes.CatalogueSet, record: Record) -> None:
+    state.catalogue = what.products
+
+
+def _planogram(state: State, what: notes.PlanogramSet, record: Record) -> None:
+    state.planogram = what.slots
+
+
+def _calibrated(state: State, what: notes.Calibrated, record: Record) -> None:
+    state.calibrations[calibration_key(what.scale, what.channel)] = Calibration(what.zero, what.per_gram)
+    slot_of(state, what.slot).grams = what.grams
+
+
+def _fire(state: State, what: notes.FireChanged, record: Record) -> None:
+    zone_of(state, what.zone).fire = what.fire
+
+
+def _rebased(state: State, what: notes.Rebased, record: Record) -> None:
+    state.timers = {name: at + what.shift for name, at in state.timers.items()}
+    state.lost = {device: at + what.shift for device, at in state.lost.items()}
+    for zone in state.zones.values():
+        if zone.opened_at is not None:
+            zone.opened_at += what.shift
+        if zone.session:
+            zone.session.started += what.shift
+
+
+def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
+    for slot in what.slots:
+        state.slots.pop(slot, None)
+    for jti in what.codes:
+        state.used.pop(jti, None)
+    for command in what.commands:
+        state.commands.pop(command, None)
+
+
+def _receipts(state: State, what: notes.ReceiptsFrom, record: Record) -> None:
+    state.receipts_from = what.seq
+
+
+_CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
+    events.StoreStarted: _started,
+    events.StoreStopping: _stopping,
+    events.ClockCorrelated: _correlated,
+    events.DeviceLostEvent: _device_lost,
+    events.DeviceRecovered: _device_recovered,
+    events.DoorOpened: _door_opened,
+    events.DoorClosed: _door_closed,
+    events.SessionStarted: _session_started,
+    events.SessionEnded: _session_ended,
+    events.ItemTaken: _item,
+    events.ItemReturned: _item,
+    events.StockChanged: _stock,
+    events.StockMisplaced: _misplaced,
+    events.AlarmRaised: _alarm_raised,
+    events.AlarmCleared: _alarm_cleared,
+    events.SalesStopped: _sales_stopped,
+    events.SalesResumed: _sales_resumed,
+    events.CommandDone: _command_over,
+    events.CommandWasRefused: _command_over,
+    events.CommandFailed: _command_over,
+    notes.PhaseChanged: _phase,
+    notes.TimerSet: _timer,
+    notes.LockOrdered: _lock_ordered,
+    notes.SessionDetails: _session_details,
+    notes.ReviewAdded: _review,
+    notes.TagGone: _tag,
+    notes.PlateWeight: _plate,
+    notes.CodeUsed: _code_used,
+    notes.Revoked: _revoked,
+    notes.CommandSeen: _command_seen,
+    notes.OrderAssigned: _order,
+    notes.OrderPickedUp: _picked_up,
+    notes.CatalogueSet: _catalogue,
+    notes.PlanogramSet: _planogram,
+    notes.Calibrated: _calibrated,
+    notes.FireChanged: _fire,
+    notes.Rebased: _rebased,
+    notes.Forgotten: _forgotten,
+    notes.ReceiptsFrom: _receipts,
+}

@@ -1,0 +1,230 @@
+"""Notes: records that are journalled but nobody else's business. With the events they are all that the state is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+from device.domain.events import Event, ReviewReason
+from device.domain.moment import Moment
+from device.store.state import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """A cabinet went to another row of its table."""
+
+    TYPE: ClassVar[str] = "note.phase"
+    zone: str
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSet:
+    """A deadline in seconds of uptime; None: it is off."""
+
+    TYPE: ClassVar[str] = "note.timer"
+    timer: str
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockOrdered:
+    """A lock is about to be driven. Journalled before the relay moves, so that no restart drives it again."""
+
+    TYPE: ClassVar[str] = "note.lock_ordered"
+    lock: str
+    unlock: bool
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDetails:
+    """What a session needs that its event does not tell."""
+
+    TYPE: ClassVar[str] = "note.session"
+    session: str
+    zone: str
+    command: str | None
+    order_lines: dict[str, int]
+    prices: dict[str, int]
+    expected: dict[str, dict[str, int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAdded:
+    """A running session will need review."""
+
+    TYPE: ClassVar[str] = "note.review"
+    zone: str
+    session: str
+    reason: ReviewReason
+
+
+@dataclass(frozen=True, slots=True)
+class TagGone:
+    """A tag left during a session (``back``: it has come back)."""
+
+    TYPE: ClassVar[str] = "note.tag"
+    zone: str
+    epc: str
+    gtin: str
+    back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlateWeight:
+    """A slot's settled gross weight; what changed while the program was dead is seen against it."""
+
+    TYPE: ClassVar[str] = "note.plate"
+    slot: str
+    grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUsed:
+    """A grant used a code up. ``expires_wall`` is Unix seconds."""
+
+    TYPE: ClassVar[str] = "note.code_used"
+    jti: str
+    expires_wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A code or everything of a subject is no longer accepted."""
+
+    TYPE: ClassVar[str] = "note.revoked"
+    jti: str | None
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSeen:
+    """An authenticated command was let in; durable before anything moves. ``correlation`` is hex."""
+
+    TYPE: ClassVar[str] = "note.command"
+    command: str
+    name: str
+    by: str | None
+    expires_wall: float
+    topic: str | None
+    correlation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAssigned:
+    """An order waits in a zone."""
+
+    TYPE: ClassVar[str] = "note.order"
+    order: str
+    zone: str
+    lines: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPickedUp:
+    """An order is picked up once."""
+
+    TYPE: ClassVar[str] = "note.order_picked_up"
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSet:
+    """The catalogue by command; it wins over the file."""
+
+    TYPE: ClassVar[str] = "note.catalogue"
+    products: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanogramSet:
+    """The slots by command; they win over the file."""
+
+    TYPE: ClassVar[str] = "note.planogram"
+    slots: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A plate's calibration by command; it wins over the file. ``grams`` is what stands on it by the new calibration."""
+
+    TYPE: ClassVar[str] = "note.calibrated"
+    scale: str
+    channel: int
+    zero: float
+    per_gram: float
+    slot: str
+    grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class FireChanged:
+    """A zone is under fire alarm until a person clears it."""
+
+    TYPE: ClassVar[str] = "note.fire"
+    zone: str
+    fire: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """The machine has restarted: all uptimes of the old boot are moved by ``shift`` seconds."""
+
+    TYPE: ClassVar[str] = "note.rebased"
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Ids that have left the configuration, or codes and commands that have long expired."""
+
+    TYPE: ClassVar[str] = "note.forgotten"
+    slots: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsFrom:
+    """The first event that the backend has to confirm itself; None: the broker's word is enough."""
+
+    TYPE: ClassVar[str] = "note.receipts_from"
+    seq: int | None
+
+
+Note = (
+    PhaseChanged
+    | TimerSet
+    | LockOrdered
+    | SessionDetails
+    | ReviewAdded
+    | TagGone
+    | PlateWeight
+    | CodeUsed
+    | Revoked
+    | CommandSeen
+    | OrderAssigned
+    | OrderPickedUp
+    | CatalogueSet
+    | PlanogramSet
+    | Calibrated
+    | FireChanged
+    | Rebased
+    | Forgotten
+    | ReceiptsFrom
+)
+
+NOTES: dict[str, type[Note]] = {note.TYPE: note for note in get_args(Note)}
+"""Every note type by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event or a note, when it was written, and an event's subject and number."""
+
+    what: Event | Note
+    moment: Moment
+    subject: str = ""
+    seq: int | None = None

@@ -1,0 +1,105 @@
+"""The plan: what the configuration, and the commands that change it, say there is. Read-only; indexed for the questions the store asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from device.domain.commands import ProductLine
+from device.domain.hours import open_at
+from device.domain.layout import Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Slot, Zone
+from device.domain.products import Product
+from device.store.fold import calibration_key
+from device.store.state import Calibration, State
+
+SPREAD = 0.01
+"""Item spread as a share of the weight, where the catalogue has none."""
+
+
+class Plan:
+    """One store's zones, devices, slots and products, with everything that belongs together already found."""
+
+    def __init__(self, layout: Layout, products: Mapping[str, Product], state: State) -> None:
+        self.layout = layout
+        self.timezone = ZoneInfo(layout.store.timezone)
+        self.products = products if state.catalogue is None else {line["gtin"]: product_of(line) for line in state.catalogue}
+        slots = layout.slot if state.planogram is None else tuple(Slot.model_validate(slot) for slot in state.planogram)
+        self.zones: dict[str, Zone] = {zone.id: zone for zone in layout.zone}
+        self.locks: dict[str, Lock] = {lock.id: lock for lock in layout.lock}
+        self.slots: dict[str, Slot] = {slot.id: slot for slot in slots}
+        self.scales = {scale.id: scale for scale in layout.scale}
+        self.scale_zone = {scale.id: scale.zone for scale in layout.scale}
+        self.reader_zone = {reader.id: reader.zone for reader in layout.reader}
+        self.rfid_zone = {reader.id: reader.zone for reader in layout.rfid}
+        self.thermometer_zone = {thermometer.id: thermometer.zone for thermometer in layout.thermometer}
+        self.inputs = {entry.id: entry for entry in layout.input}
+        self.slot_on = {(slot.scale, slot.channel): slot.id for slot in slots}
+        self.kinds = {
+            **dict.fromkeys(self.locks, "lock"),
+            **dict.fromkeys(self.scale_zone, "scale"),
+            **dict.fromkeys(self.reader_zone, "reader"),
+            **dict.fromkeys(self.rfid_zone, "rfid"),
+            **dict.fromkeys(self.thermometer_zone, "thermometer"),
+            **dict.fromkeys(self.inputs, "input"),
+        }
+
+    def locks_of(self, zone: str) -> list[Lock]:
+        return [lock for lock in self.layout.lock if lock.zone == zone]
+
+    def slots_of(self, zone: str) -> list[Slot]:
+        return [slot for slot in self.slots.values() if self.scale_zone.get(slot.scale) == zone]
+
+    def zone_of_slot(self, slot: str) -> str:
+        return self.scale_zone[self.slots[slot].scale]
+
+    def zone_of_device(self, device: str) -> str | None:
+        """The zone a device belongs to; None for an input that watches several."""
+        if device in self.locks:
+            return self.locks[device].zone
+        for zones in (self.scale_zone, self.reader_zone, self.rfid_zone, self.thermometer_zone):
+            if device in zones:
+                return zones[device]
+        entry = self.inputs.get(device)
+        return entry.zones[0] if entry and len(entry.zones) == 1 else None
+
+    def calibration(self, scale: str, channel: int, state: State) -> Calibration:
+        """A plate's calibration: the commanded one, else the configured one; a scale that weighs needs none."""
+        key = calibration_key(scale, channel)
+        if key in state.calibrations:
+            return state.calibrations[key]
+        entry = self.scales[scale]
+        if isinstance(entry, ShelfBoardScale | ModbusLoadcellScale) and entry.counts_per_gram is not None:
+            return Calibration(_of_channel(entry.zero_counts, channel), _of_channel(entry.counts_per_gram, channel))
+        return Calibration(0.0, 1.0)
+
+    def age_limit(self, zone: str) -> int:
+        """Years: the greater of the zone's own limit and those of the products in it."""
+        of_products = (self.products[gtin].age_limit for slot in self.slots_of(zone) for gtin in slot.products if gtin in self.products)
+        return max(self.zones[zone].age_limit, *of_products, 0)
+
+    def sells_at(self, zone: str, local: datetime) -> bool:
+        return open_at(self.zones[zone].sales_hours, local)
+
+    def picks_up_at(self, zone: str, local: datetime) -> bool:
+        return open_at(self.zones[zone].pickup_hours, local)
+
+
+def _of_channel(value: float | tuple[float, ...], channel: int) -> float:
+    return value[channel - 1] if isinstance(value, tuple) else value
+
+
+def product_of(line: Mapping[str, Any]) -> Product:
+    """A product of a ``set_catalogue`` command, with the catalogue file's defaults."""
+    checked = ProductLine.model_validate(line)
+    return Product(
+        gtin=checked.gtin,
+        name=checked.name,
+        grams=checked.grams,
+        grams_sd=checked.grams * SPREAD if checked.grams_sd is None else checked.grams_sd,
+        price_minor=checked.price_minor,
+        age_limit=checked.age_limit,
+        max_celsius=checked.max_celsius,
+        tagged=checked.tagged,
+    )

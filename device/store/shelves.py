@@ -1,0 +1,121 @@
+"""Shelves: which plate's step belongs to which slot and session, and what a plate that lost trust means for them."""
+
+from __future__ import annotations
+
+from device.domain.events import DeviceDegradedEvent, DeviceRecovered
+from device.domain.facts import PlateMoving, PlateQuiet, PlateTrusted, PlateUntrusted, WeightStep
+from device.store import alarms, basket, stock
+from device.store.notes import PlateWeight
+from device.store.state import Session
+from device.store.turn import Turn
+
+GAP_SHARE = 0.4
+GAP_LEAST_G = 10.0
+"""While nobody looked, a weight must have changed by this share of the slot's lightest item, and by so many grams: less is drift."""
+DRIFT_NOTE_G = 2.0
+"""A quiet plate's weight is journalled again when it has drifted this far."""
+
+
+def moving(turn: Turn, fact: PlateMoving) -> None:
+    slot = turn.plan.slot_on.get((fact.scale, fact.channel))
+    if slot:
+        turn.live.moving.add(slot)
+
+
+def step(turn: Turn, fact: WeightStep) -> str | None:
+    """Decide a step. Returns the zone in which a plate has come to rest."""
+    slot = turn.plan.slot_on.get((fact.scale, fact.channel))
+    if slot is None:
+        return None
+    turn.live.moving.discard(slot)
+    turn.live.grams[slot] = fact.after
+    turn.note(PlateWeight(slot, round(fact.after, 2)))
+    _decide(turn, slot, fact.delta, fact.sd, fact.evidence)
+    return turn.plan.zone_of_slot(slot)
+
+
+def quiet(turn: Turn, fact: PlateQuiet) -> str | None:
+    """A plate rests where it was, or is known for the first time. Returns its zone."""
+    slot = turn.plan.slot_on.get((fact.scale, fact.channel))
+    if slot is None:
+        return None
+    turn.live.moving.discard(slot)
+    turn.live.grams[slot] = fact.grams
+    before = turn.slot(slot).grams
+    if fact.first and slot not in turn.live.based:
+        turn.live.based.add(slot)
+        turn.note(PlateWeight(slot, round(fact.grams, 2)))
+        if before is None:
+            stock.infer(turn, slot)
+        elif abs(fact.grams - before) > _tolerance(turn, slot):
+            _changed_unseen(turn, slot, fact.grams - before, fact.sd)
+    elif before is None or abs(fact.grams - before) > DRIFT_NOTE_G:
+        turn.note(PlateWeight(slot, round(fact.grams, 2)))
+    return turn.plan.zone_of_slot(slot)
+
+
+def untrusted(turn: Turn, fact: PlateUntrusted) -> str | None:
+    """A plate is not believed any more: a running session on it needs review."""
+    slot = turn.plan.slot_on.get((fact.scale, fact.channel))
+    if slot is None:
+        return None
+    zone = turn.plan.zone_of_slot(slot)
+    turn.live.moving.discard(slot)
+    turn.live.based.discard(slot)
+    turn.live.untrusted[slot] = fact.reason
+    session = turn.zone(zone).session
+    if session:
+        basket.review(turn, session, "gap")
+    if fact.reason != "lost":
+        turn.tell(DeviceDegradedEvent(fact.scale, "scale", fact.reason, None, fact.channel), fact.scale)
+        alarms.raise_alarm(turn, "sensor_untrusted", zone, zone, slot=slot, device=fact.scale, channel=fact.channel, reason=fact.reason)
+    return zone
+
+
+def trusted(turn: Turn, fact: PlateTrusted) -> None:
+    slot = turn.plan.slot_on.get((fact.scale, fact.channel))
+    if slot is None or slot not in turn.live.untrusted:
+        return
+    reason = turn.live.untrusted.pop(slot)
+    turn.live.based.discard(slot)
+    if reason != "lost":
+        turn.tell(DeviceRecovered(fact.scale, "scale", reason, None, fact.channel), fact.scale)
+    zone = turn.plan.zone_of_slot(slot)
+    if all(turn.live.untrusted.get(other.id) in (None, "lost") for other in turn.plan.slots_of(zone)):
+        alarms.end_alarm(turn, "sensor_untrusted", zone)
+
+
+def at_rest(turn: Turn, zone: str) -> bool:
+    """Whether the weight of every slot of a zone is known now, or is known not to be known."""
+    return all(
+        slot.id not in turn.live.moving and (slot.id in turn.live.based or slot.id in turn.live.untrusted)
+        for slot in turn.plan.slots_of(zone)
+    )
+
+
+def _decide(turn: Turn, slot: str, delta: float, sd: float, evidence: str | None) -> None:
+    session = _session_at(turn, slot)
+    if session is None:
+        basket.unexplained(turn, slot, delta, sd, evidence)
+    elif delta < 0:
+        basket.taken(turn, session, slot, -delta, sd, evidence)
+    else:
+        basket.returned(turn, session, slot, delta, sd, evidence)
+
+
+def _changed_unseen(turn: Turn, slot: str, delta: float, sd: float) -> None:
+    """The weight is not what it was when last believed: charged to the session that goes on, with review, or to nobody, with an alarm."""
+    session = turn.zone(turn.plan.zone_of_slot(slot)).session
+    if session:
+        basket.review(turn, session, "gap")
+    _decide(turn, slot, delta, sd, None)
+
+
+def _session_at(turn: Turn, slot: str) -> Session | None:
+    zone = turn.zone(turn.plan.zone_of_slot(slot))
+    return zone.session if zone.phase in ("open", "settling") else None
+
+
+def _tolerance(turn: Turn, slot: str) -> float:
+    lightest = min((turn.plan.products[gtin].grams for gtin in turn.plan.slots[slot].products if gtin in turn.plan.products), default=0.0)
+    return max(GAP_LEAST_G, GAP_SHARE * lightest)

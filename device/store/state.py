@@ -1,0 +1,177 @@
+"""What a store knows: the durable state, which is the fold of the journal, and the live levels, which start unknown at each start.
+
+Everything durable is changed by ``fold.apply`` and by nothing else. Times are seconds of ``CLOCK_BOOTTIME`` of ``State.boot``; those named
+``_wall`` are Unix time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from device.domain.events import AlarmKind, Purpose, ReviewReason
+
+Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
+
+
+@dataclass(slots=True)
+class Pick:
+    """One decided step of a session. ``quantity`` is positive for taken, negative for returned; ``seq`` that of its event."""
+
+    seq: int
+    slot: str
+    gtin: str
+    quantity: int
+    grams: float
+    confidence: float
+
+
+@dataclass(slots=True)
+class Session:
+    """Somebody who may take things.
+
+    ``prices`` (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN; ``expected`` are the counts
+    of each slot at the start.
+    """
+
+    id: str
+    zone: str
+    purpose: Purpose
+    subject: str
+    order: str | None
+    started: float
+    started_wall: float
+    command: str | None = None
+    order_lines: dict[str, int] = field(default_factory=dict)
+    prices: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    picks: list[Pick] = field(default_factory=list)
+    reviews: list[ReviewReason] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ZoneState:
+    """A zone between two inputs. ``stopped`` maps each reason for which nothing is sold to who said so."""
+
+    phase: Phase = "shut"
+    door_open: bool | None = None
+    opened_at: float | None = None
+    session: Session | None = None
+    stopped: dict[str, str | None] = field(default_factory=dict)
+    fire: bool = False
+
+
+@dataclass(slots=True)
+class LockState:
+    """What a lock was last told, and by which order."""
+
+    unlocked: bool = False
+    order: int = 0
+
+
+@dataclass(slots=True)
+class SlotState:
+    """A slot's last settled gross weight and its counts. A count of None is not known."""
+
+    grams: float | None = None
+    counts: dict[str, int | None] = field(default_factory=dict)
+    misplaced: dict[str, int] = field(default_factory=dict)
+    confidence: float = 1.0
+
+
+@dataclass(slots=True)
+class Alarm:
+    """An alarm that stands. ``place`` is the zone, or the slot for removals and additions, or the device."""
+
+    id: str
+    kind: AlarmKind
+    zone: str | None
+    place: str
+    details: dict[str, Any]
+
+
+@dataclass(slots=True)
+class SeenCommand:
+    """A command that was let in: its newest reply, and until when its sender meant it (Unix seconds)."""
+
+    name: str
+    by: str | None
+    expires_wall: float
+    status: Literal["accepted", "done", "refused", "failed"] = "accepted"
+    reason: str | None = None
+    result: dict[str, Any] | None = None
+    topic: str | None = None
+    correlation: str | None = None
+
+
+@dataclass(slots=True)
+class OrderState:
+    """An order that waits in a zone, or has been picked up."""
+
+    zone: str
+    lines: dict[str, int]
+    picked_up: bool = False
+
+
+@dataclass(slots=True)
+class Calibration:
+    """grams = (value - zero) / per_gram."""
+
+    zero: float
+    per_gram: float
+
+
+@dataclass(slots=True)
+class State:
+    """Everything durable."""
+
+    seq: int = 0
+    boot: str = ""
+    uptime: float = 0.0
+    wall: float = 0.0
+    trusted: bool = False
+    running: bool = False
+    correlated_boot: str = ""
+    orders_issued: int = 0
+    zones: dict[str, ZoneState] = field(default_factory=dict)
+    locks: dict[str, LockState] = field(default_factory=dict)
+    slots: dict[str, SlotState] = field(default_factory=dict)
+    timers: dict[str, float] = field(default_factory=dict)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
+    revoked_jti: set[str] = field(default_factory=set)
+    revoked_subject: set[str] = field(default_factory=set)
+    commands: dict[str, SeenCommand] = field(default_factory=dict)
+    orders: dict[str, OrderState] = field(default_factory=dict)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
+    catalogue: list[dict[str, Any]] | None = None
+    planogram: list[dict[str, Any]] | None = None
+    receipts_from: int | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """Levels that are known only while the program runs, and are unknown again at each start.
+
+    ``pending`` are orders to locks whose outcome has not come; ``awaiting_bolt`` orders whose relay has moved and whose bolt has not;
+    ``lock_commands`` the ``lock`` command that waits for each zone; ``grams`` are the plates' settled weights as last heard;
+    ``untrusted`` maps slots to the reason; ``based`` are slots whose weight has been compared with the journal's since the start;
+    ``held_busy`` are readers at which a code is held that was denied ``busy``.
+    """
+
+    relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
+    bolt_locked: dict[str, bool | None] = field(default_factory=dict)
+    door_closed: dict[str, bool | None] = field(default_factory=dict)
+    inputs: dict[str, bool] = field(default_factory=dict)
+    online: dict[str, bool] = field(default_factory=dict)
+    pending: dict[str, int] = field(default_factory=dict)
+    awaiting_bolt: dict[str, int] = field(default_factory=dict)
+    lock_commands: dict[str, str] = field(default_factory=dict)
+    grams: dict[str, float] = field(default_factory=dict)
+    moving: set[str] = field(default_factory=set)
+    untrusted: dict[str, str] = field(default_factory=dict)
+    based: set[str] = field(default_factory=set)
+    held_busy: set[str] = field(default_factory=set)
+    journal_room: Literal["ok", "nearly_full", "full"] = "ok"

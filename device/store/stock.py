@@ -1,0 +1,79 @@
+"""Stock: how many of each product stand in each slot, and where that number comes from. Unknown is not zero."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from device.domain.events import StockChanged, StockLow, StockMisplaced, StockOut
+from device.store.turn import Turn
+
+Cause = Literal["inferred", "counted", "taken", "returned", "restocked", "unexplained", "gap"]
+
+RESIDUAL_SDS = 4.0
+"""A weight counts as n items if it is within this many standard deviations of n items."""
+
+
+def change(turn: Turn, slot_id: str, gtin: str, quantity: int, cause: Cause) -> None:
+    """Add to a count (or take away). A count that is not known stays so."""
+    before = turn.slot(slot_id).counts.get(gtin)
+    if before is not None and quantity:
+        put(turn, slot_id, gtin, max(0, before + quantity), cause)
+
+
+def put(turn: Turn, slot_id: str, gtin: str, count: int | None, cause: Cause) -> None:
+    """Set a count, and say when it is low or out. Says nothing where nothing changes."""
+    before = turn.slot(slot_id).counts.get(gtin)
+    if count == before:
+        return
+    turn.tell(StockChanged(slot_id, gtin, count, before, cause), slot_id)
+    if count is None:
+        return
+    low_at = turn.plan.slots[slot_id].low_at
+    if count == 0 and before != 0:
+        turn.tell(StockOut(slot_id, gtin, count, before, cause), slot_id)
+    elif count <= low_at and (before is None or before > low_at):
+        turn.tell(StockLow(slot_id, gtin, count, before, cause), slot_id)
+
+
+def misplace(turn: Turn, slot_id: str, gtin: str, quantity: int, cause: Cause) -> None:
+    """Add to (or take from) what stands in a slot that is not its own."""
+    before = turn.slot(slot_id).misplaced.get(gtin, 0)
+    count = max(0, before + quantity)
+    if count != before:
+        turn.tell(StockMisplaced(slot_id, gtin, count, before, cause), slot_id)
+
+
+def is_own(turn: Turn, slot_id: str, gtin: str) -> bool:
+    return gtin in turn.plan.slots[slot_id].products
+
+
+def move(turn: Turn, slot_id: str, gtin: str, quantity: int, cause: Cause) -> None:
+    """Account for items that came to a slot (positive) or left it."""
+    if is_own(turn, slot_id, gtin):
+        change(turn, slot_id, gtin, quantity, cause)
+    else:
+        misplace(turn, slot_id, gtin, quantity, cause)
+
+
+def weighed(turn: Turn, slot_id: str) -> int | None:
+    """How many items the settled weight of a slot with one product means.
+
+    None where several products stand there, something is misplaced on it, or the weight fits no whole number well enough.
+    """
+    slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
+    if len(slot.products) != 1 or state.misplaced or state.grams is None:
+        return None
+    product = turn.plan.products[slot.products[0]]
+    count = round(state.grams / product.grams)
+    spread = max(product.grams_sd * max(count, 1) ** 0.5, 2.0)
+    if count < 0 or abs(state.grams - count * product.grams) > min(RESIDUAL_SDS * spread + 0.01 * state.grams, 0.4 * product.grams):
+        return None
+    return count
+
+
+def infer(turn: Turn, slot_id: str) -> None:
+    """The first count of a slot with one product, from its weight."""
+    gtin = turn.plan.slots[slot_id].products[0]
+    count = weighed(turn, slot_id)
+    if count is not None and turn.slot(slot_id).counts.get(gtin) is None:
+        put(turn, slot_id, gtin, count, "inferred")

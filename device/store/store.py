@@ -1,0 +1,319 @@
+"""The store: one input in, records and effects out. All there is to know about order and time is here; what things mean is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from device.domain import facts
+from device.domain.commands import Command, InboundCommand
+from device.domain.effects import Effect, Reply
+from device.domain.epc import gtin_of
+from device.domain.events import ClockCorrelated, StoreStarted, StoreStopping
+from device.domain.facts import Fact
+from device.domain.identification import Identify
+from device.domain.moment import Moment
+from device.store import alarms, answers, authentication, codes, commands, devices, doors, entrance, inputs, sales, sessions, shelves, views
+from device.store.authentication import Challenge, Refusal
+from device.store.cold import ColdStore
+from device.store.inputs import Happening
+from device.store.notes import CommandSeen, Forgotten, Rebased, ReceiptsFrom, Record
+from device.store.plan import Plan
+from device.store.state import Live, State
+from device.store.turn import Turn
+
+Input = Fact | InboundCommand | Happening
+
+REFUSALS_TOLD_EVERY_S = 60.0
+"""Commands that cannot be authenticated are journalled at most this often, so that nobody can fill the disk."""
+KEEP_AFTER_EXPIRY_S = 86_400.0
+"""How long used codes and seen commands are remembered after they have expired: by then any clock error has shown."""
+START_GRACE_S = 3.0
+"""What fell due while the program was dead waits this long for the contacts and plates to be heard first."""
+REMEMBERED = 4096
+"""From so many on, expired codes and commands are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one input causes. Effects may be performed once all records are durable."""
+
+    records: tuple[Record, ...]
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Who may enter, and who may command."""
+
+    codes: codes.Rules
+    commands: authentication.Rules
+
+
+class Store:
+    """A store's state and the one way to change it: ``step``."""
+
+    def __init__(self, plan: Plan, trust: Trust, state: State, identify: Identify, epoch: str) -> None:
+        self.plan = plan
+        self.trust = trust
+        self.state = state
+        self.live = Live()
+        self.cold = ColdStore()
+        self.challenges: tuple[Challenge, ...] = ()
+        self.refused_unsigned = 0
+        self._refusal_told_at: float | None = None
+        self._identify = identify
+        self._epoch = epoch
+        self._lockouts: dict[str, codes.Lockout] = {}
+
+    @property
+    def deadline(self) -> float | None:
+        """The uptime at which a ``Tick`` has something to do."""
+        return min(self.state.timers.values(), default=None)
+
+    def step(self, what: Input, moment: Moment) -> Outcome:
+        """Take one input. Whatever was due before it happens first; at a start, nothing is due before the doors have been heard."""
+        turn = self._turn(moment)
+        if not isinstance(what, inputs.Begin):
+            self._run_timers(turn)
+        _STEPS[type(what)](self, turn, what)
+        return Outcome(tuple(turn.records), tuple(turn.effects))
+
+    def replan(self, plan: Plan, trust: Trust) -> None:
+        """Put a new configuration into force."""
+        self.plan, self.trust = plan, trust
+
+    def zone_view(self, zone: str, moment: Moment) -> dict[str, Any]:
+        return views.zone_view(self._turn(moment), self.cold, zone)
+
+    def slot_view(self, slot: str, moment: Moment) -> dict[str, Any]:
+        return views.slot_view(self._turn(moment), slot)
+
+    def _turn(self, moment: Moment) -> Turn:
+        return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch)
+
+    def _run_timers(self, turn: Turn) -> None:
+        """Let what is due happen, earliest first. Each timer stops itself, so this ends."""
+        while True:
+            due = [(at, name) for name, at in self.state.timers.items() if at <= turn.moment.uptime]
+            if not due:
+                return
+            _, name = min(due)
+            kind, _, place = name.partition(":")
+            known = place in self.plan.zones or place in self.plan.locks or place in self.plan.thermometer_zone
+            if not known:
+                turn.stop_timer(name)
+                continue
+            self._due(turn, kind, place)
+            if self.state.timers.get(name, turn.moment.uptime + 1) <= turn.moment.uptime:
+                turn.stop_timer(name)
+
+    def _due(self, turn: Turn, kind: str, place: str) -> None:
+        match kind:
+            case "window":
+                turn.stop_timer(f"window:{place}")
+                if sessions.in_phase(turn, place, "window_passed"):
+                    sessions.trigger(turn, place, "window_passed")
+            case "session":
+                turn.stop_timer(f"session:{place}")
+                if sessions.in_phase(turn, place, "time_up"):
+                    sessions.trigger(turn, place, "time_up")
+            case "settle":
+                sessions.settling_time_over(turn, place)
+            case "rest":
+                sessions.rest_limit(turn, place)
+            case "held":
+                doors.held_too_long(turn, place)
+            case "bolt":
+                doors.bolt_is_late(turn, place)
+            case "relock":
+                doors.retry(turn, place)
+            case "record":
+                self.cold.record(turn, place)
+            case "warm" | "cold" | "blind":
+                self.cold.too_long(turn, kind, place)
+            case _:
+                raise KeyError(f"no such timer: {kind}")
+
+    def _begin(self, turn: Turn, what: inputs.Begin) -> None:
+        if self.state.boot and self.state.boot != turn.moment.boot:
+            away_s = max(0.0, turn.moment.wall - self.state.wall) if turn.moment.trusted and self.state.trusted else 0.0
+            shift = turn.moment.uptime - (self.state.uptime + away_s)
+            turn.note(Rebased(shift))
+        resumed = tuple(zone.session.id for zone in self.state.zones.values() if zone.session)
+        turn.tell(StoreStarted(what.version, turn.moment.boot, what.reason, resumed), self.plan.layout.store.id)
+        for command in [name for name, seen in self.state.commands.items() if seen.status == "accepted"]:
+            answers.finish(turn, command, "failed", reason="interrupted")
+        self._forget_places(turn)
+        for timer, at in list(self.state.timers.items()):
+            if at < turn.moment.uptime + START_GRACE_S:
+                turn.start_timer(timer, START_GRACE_S)
+        wanted = turn.state.seq + 1 if self.plan.layout.mqtt.acknowledge == "backend" else None
+        if (wanted is None) != (self.state.receipts_from is None):
+            turn.note(ReceiptsFrom(wanted))
+        self.cold.begin(turn)
+        self._clock_alarm(turn)
+
+    def _forget_places(self, turn: Turn) -> None:
+        """Zones and slots that have left the configuration: their sessions end unseen, their counts mean nothing."""
+        gone = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
+        if gone:
+            turn.note(Forgotten(slots=gone))
+
+    def _halt(self, turn: Turn, what: inputs.Halt) -> None:
+        open_doors = []
+        for zone in self.plan.zones:
+            if turn.zone(zone).phase == "unlocked":
+                sessions.trigger(turn, zone, "window_passed")
+            elif turn.door_shut(zone):
+                for lock in self.plan.locks_of(zone):
+                    if turn.live.relay_unlocked.get(lock.id) is not False:
+                        turn.order_lock(lock.id, False)
+            if any(turn.live.door_closed.get(lock.id) is False for lock in self.plan.locks_of(zone)):
+                open_doors.append(zone)
+        turn.tell(StoreStopping(what.reason, tuple(open_doors)), self.plan.layout.store.id)
+
+    def _clock_synchronised(self, turn: Turn, what: inputs.ClockSynchronised) -> None:
+        moment = turn.moment
+        alarms.end_alarm(turn, "clock_untrusted", self.plan.layout.store.id)
+        if self.state.correlated_boot != moment.boot:
+            event = ClockCorrelated(moment.boot, f"{moment.uptime:.3f}", turn.time(), round(what.error_s, 6))
+            turn.tell(event, self.plan.layout.store.id)
+
+    def _clock_alarm(self, turn: Turn) -> None:
+        place = self.plan.layout.store.id
+        if turn.moment.trusted:
+            alarms.end_alarm(turn, "clock_untrusted", place)
+        else:
+            alarms.raise_alarm(turn, "clock_untrusted", place, None)
+
+    def _journal_room(self, turn: Turn, what: inputs.JournalRoom) -> None:
+        self.live.journal_room = what.room
+        place = self.plan.layout.store.id
+        if what.room == "full":
+            alarms.raise_alarm(turn, "journal_full", place, None)
+            for zone in self.plan.zones:
+                sales.stop(turn, zone, "journal_full")
+        elif what.room == "ok":
+            alarms.end_alarm(turn, "journal_full", place)
+            for zone in self.plan.zones:
+                sales.resume(turn, zone, "journal_full")
+
+    def _new_challenge(self, turn: Turn, what: inputs.NewChallenge) -> None:
+        self.challenges = (Challenge(what.value, turn.moment.uptime), *self.challenges[:1])
+
+    def _reloaded(self, turn: Turn, what: inputs.Reloaded) -> None:
+        if what.command is None:
+            return
+        if what.faults:
+            answers.finish(turn, what.command, "failed", reason="bad_configuration", result={"faults": list(what.faults)})
+        else:
+            answers.finish(turn, what.command, "done")
+
+    def _set_aside(self, turn: Turn, what: inputs.EventSetAside) -> None:
+        place = self.plan.layout.store.id
+        alarms.raise_alarm(turn, "overload", place, None, refused_seq=what.seq, reason=what.reason)
+
+    def _code_read(self, turn: Turn, fact: facts.CodeRead) -> None:
+        entrance.code_read(turn, fact, self.trust.codes, self._lockouts)
+        self._forget_expired(turn)
+
+    def _door_moved(self, turn: Turn, fact: facts.DoorMoved) -> None:
+        zone = self.plan.locks[fact.lock].zone
+        is_open = doors.door_moved(turn, fact)
+        if is_open is not None:
+            sessions.trigger(turn, zone, "opened" if is_open else "closed")
+        doors.secure(turn, fact.lock)
+
+    def _lock_driven(self, turn: Turn, fact: facts.LockDriven) -> None:
+        failed = doors.lock_driven(turn, fact)
+        if failed:
+            sessions.unlock_failed(turn, failed, fact.reason)
+
+    def _device_lost(self, turn: Turn, fact: facts.DeviceLost) -> None:
+        pending = turn.live.pending.get(fact.device)
+        if pending is not None:
+            self._lock_driven(turn, facts.LockDriven(fact.device, fact.at, pending, False, "gone"))
+        devices.lost(turn, fact)
+
+    def _at_rest(self, turn: Turn, zone: str | None) -> None:
+        if zone:
+            sessions.settle_if_at_rest(turn, zone)
+
+    def _tag(self, turn: Turn, fact: facts.TagArrived | facts.TagDeparted) -> None:
+        sessions.tag_moved(turn, fact, gtin_of(bytes.fromhex(fact.epc)))
+
+    def _inbound(self, turn: Turn, inbound: InboundCommand) -> None:
+        """Let a command in: once, durably, before anything moves."""
+        rules = self.trust.commands
+        found = authentication.authenticate(inbound, rules, turn.moment, self.challenges)
+        topic = authentication.response_topic(inbound, rules.root)
+        if isinstance(found, Refusal) and not found.remember:
+            self._refuse_unknown(turn, inbound, found, topic)
+            return
+        known = found.id or ""
+        if known in self.state.commands:
+            answers.repeat(turn, known, topic, inbound.correlation)
+            return
+        correlation = inbound.correlation.hex() if inbound.correlation is not None else None
+        expires = found.expires if found.expires is not None else turn.moment.wall
+        turn.note(CommandSeen(known, inbound.name, found.by, expires, topic, correlation))
+        if isinstance(found, Command):
+            commands.perform(turn, found, self.cold)
+        else:
+            answers.finish(turn, known, "refused", reason=found.reason)
+        self._forget_expired(turn)
+
+    def _refuse_unknown(self, turn: Turn, inbound: InboundCommand, refusal: Refusal, topic: str | None) -> None:
+        self.refused_unsigned += 1
+        if refusal.answerable:
+            turn.effect(Reply(refusal.id or "", "refused", refusal.reason, None, turn.time(), topic, inbound.correlation))
+        told_at = self._refusal_told_at
+        if told_at is None or turn.moment.uptime - told_at >= REFUSALS_TOLD_EVERY_S:
+            self._refusal_told_at = turn.moment.uptime
+            answers.tell_refused(turn, refusal.id or "", inbound.name, refusal.reason)
+
+    def _forget_expired(self, turn: Turn) -> None:
+        if not turn.moment.trusted or max(len(self.state.used), len(self.state.commands)) < REMEMBERED:
+            return
+        before = turn.moment.wall - KEEP_AFTER_EXPIRY_S
+        used = tuple(jti for jti, expires in self.state.used.items() if expires < before)
+        seen = tuple(
+            name for name, command in self.state.commands.items() if command.expires_wall < before and command.status != "accepted"
+        )
+        if used or seen:
+            turn.note(Forgotten(codes=used, commands=seen))
+
+
+_STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
+    facts.PlateMoving: lambda store, turn, fact: shelves.moving(turn, fact),
+    facts.WeightStep: lambda store, turn, fact: store._at_rest(turn, shelves.step(turn, fact)),
+    facts.PlateQuiet: lambda store, turn, fact: store._at_rest(turn, shelves.quiet(turn, fact)),
+    facts.PlateUntrusted: lambda store, turn, fact: store._at_rest(turn, shelves.untrusted(turn, fact)),
+    facts.PlateTrusted: lambda store, turn, fact: shelves.trusted(turn, fact),
+    facts.TraceCaptured: lambda store, turn, fact: None,
+    facts.DoorMoved: Store._door_moved,
+    facts.BoltMoved: lambda store, turn, fact: doors.bolt_moved(turn, fact),
+    facts.RelayMoved: lambda store, turn, fact: doors.relay_moved(turn, fact),
+    facts.ExitPressed: lambda store, turn, fact: None,
+    facts.InputChanged: lambda store, turn, fact: devices.input_changed(turn, fact),
+    facts.CodeRead: Store._code_read,
+    facts.TagArrived: Store._tag,
+    facts.TagDeparted: Store._tag,
+    facts.TemperatureKnown: lambda store, turn, fact: store.cold.known(turn, fact),
+    facts.ProbeFailed: lambda store, turn, fact: store.cold.failed(turn, fact),
+    facts.DeviceOnline: lambda store, turn, fact: devices.online(turn, fact),
+    facts.DeviceLost: Store._device_lost,
+    facts.DeviceDegraded: lambda store, turn, fact: devices.degraded(turn, fact),
+    facts.LockDriven: Store._lock_driven,
+    InboundCommand: Store._inbound,
+    inputs.Begin: Store._begin,
+    inputs.Halt: Store._halt,
+    inputs.Tick: lambda store, turn, what: None,
+    inputs.ClockSynchronised: Store._clock_synchronised,
+    inputs.JournalRoom: Store._journal_room,
+    inputs.NewChallenge: Store._new_challenge,
+    inputs.Reloaded: Store._reloaded,
+    inputs.EventSetAside: Store._set_aside,
+}
