@@ -53,7 +53,7 @@ async def test_an_unplugged_device_hangs_up_and_comes_back_under_the_same_name(t
         with serial.Serial(str(link.path), 9600, timeout=0) as port:
             link.unplug()
             assert not link.path.exists()
-            with pytest.raises(OSError, match="returned no data|Input/output error"):
+            with pytest.raises(OSError, match=r"returned no data|Input/output error"):
                 talk(port)
         link.plug()
         with serial.Serial(str(link.path), 9600, timeout=0) as port:
