@@ -31,12 +31,17 @@ def _in(module: str, name: str = "driver") -> Factory:
 
 
 DRIVERS: dict[tuple[Kind, str], Factory] = {
+    ("lock", "modbus-relay"): _in("modbus_relay", "lock"),
+    ("lock", "gpio"): _in("gpio", "lock"),
     ("scale", "mt-sics"): _in("mt_sics"),
     ("scale", "stream"): _in("stream"),
     ("scale", "shelf-board"): _in("shelf_board"),
     ("rfid", "r200"): _in("r200"),
     ("reader", "gm65"): _in("gm65"),
     ("reader", "line"): _in("line"),
+    ("thermometer", "ds18b20"): _in("ds18b20", "thermometer"),
+    ("input", "modbus-relay"): _in("modbus_relay", "single_input"),
+    ("input", "gpio"): _in("gpio", "single_input"),
 }
 """Every driver, by kind and by the name that stands in the configuration."""
 
