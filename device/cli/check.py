@@ -1,0 +1,67 @@
+"""``smartstore check``: every fault of a configuration, or what the store is and what to think about."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from device.cli import EX_CONFIG
+from device.cli.output import json_option, say
+from device.config import Configuration, load
+from device.config.lint import lint
+from device.domain.layout import Device, GpioInput, ModbusInput, Zone
+from device.errors import ConfigError
+
+
+@click.command("check")
+@click.argument("config", type=click.Path(path_type=Path))
+@json_option
+def command(config: Path, as_json: bool) -> None:
+    """Validate CONFIG with all files that it names, and lint its planogram.
+
+    Exit status 78 and every fault where it cannot be used; 0, with or without warnings, where it can.
+    """
+    try:
+        configuration = load(config)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        for fault in error.faults:
+            say(as_json, "", kind="fault", path=fault.path, found=fault.found, allowed=fault.allowed)
+        sys.exit(EX_CONFIG)
+    _summary(configuration, as_json)
+    for advice in lint(configuration):
+        say(as_json, f"warning: {advice}", kind="warning", path=advice.path, advice=advice.text)
+
+
+def _summary(configuration: Configuration, as_json: bool) -> None:
+    layout = configuration.layout
+    counts = {"zones": layout.zone, "devices": layout.devices, "slots": layout.slot, "products": configuration.products}
+    numbers = {name: len(entries) for name, entries in counts.items()}
+    words = ", ".join(f"{number} {name if number != 1 else name[:-1]}" for name, number in numbers.items())
+    say(
+        as_json,
+        f"{configuration.source}: {layout.store.name} ({layout.store.id}) has {words}.",
+        kind="store",
+        id=layout.store.id,
+        **numbers,
+    )
+    for zone in layout.zone:
+        devices = [device.id for device in layout.devices if zone.id in _zones(device)]
+        scales = {scale.id for scale in layout.scale if scale.zone == zone.id}
+        slots = [slot.id for slot in layout.slot if slot.scale in scales]
+        name = f"{zone.id} ({zone.name})" if zone.name else zone.id
+        line = f"  {zone.kind} {name}: {_hours(zone)}; slots {', '.join(slots) or 'none'}; {', '.join(devices)}"
+        say(as_json, line, kind="zone", id=zone.id, slots=slots, devices=devices)
+
+
+def _zones(device: Device) -> tuple[str, ...]:
+    return device.zones if isinstance(device, GpioInput | ModbusInput) else (device.zone,)
+
+
+def _hours(zone: Zone) -> str:
+    if zone.sales_hours is None:
+        return "sells at all hours"
+    return f"sells {', '.join(map(str, zone.sales_hours))}" if zone.sales_hours else "never sells"
