@@ -26,6 +26,9 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes | Noise]:
         """The lines that ended in ``data``, without their ends."""
+        if self._end.search(data) is None and not self._overlong and len(self._held) + len(data) <= self._limit:
+            self._held += data
+            return []
         *lines, rest = self._end.split(self._held + data)
         out: list[bytes | Noise] = []
         for line in lines:
