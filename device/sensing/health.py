@@ -13,10 +13,13 @@ NOISY_WITHIN_S = 10.0
 WELL_AFTER_S = 30.0
 
 
+DeviceState = Literal["online", "degraded", "lost"]
+
+
 class DeviceView(NamedTuple):
     """A device as it is now. ``since`` and ``last`` are seconds of ``CLOCK_BOOTTIME``, None where there has been nothing yet."""
 
-    state: Literal["online", "degraded", "lost"]
+    state: DeviceState
     since: float | None
     noise: int
     resets: int
@@ -58,9 +61,7 @@ class Health:
         if not self.online and self.since is not None:
             return []
         self.online, self.since = False, at
-        self._noisy.clear()
-        facts: list[Fact] = [DeviceLost(self._device, at, reason)]
-        return facts if self.hint is None else [*self._well(at), *facts]
+        return [DeviceLost(self._device, at, reason)]
 
     def rebooted(self) -> None:
         """It started anew by itself."""
@@ -81,13 +82,15 @@ class Health:
         return [DeviceDegraded(self._device, reading.at, self.hint)]
 
     def tick(self, at: float) -> list[Fact]:
-        """Quiet for long enough, it is well again."""
-        return self._well(at) if self.hint is not None and at >= self._noisy[-1] + WELL_AFTER_S else []
+        """Without noise for long enough it is well again; while it is away that proves nothing."""
+        deadline = self.deadline
+        if deadline is None or at < deadline:
+            return []
+        self.hint = None
+        return [DeviceDegraded(self._device, at, None)]
 
     @property
     def deadline(self) -> float | None:
-        return None if self.hint is None else self._noisy[-1] + WELL_AFTER_S
-
-    def _well(self, at: float) -> list[Fact]:
-        self.hint = None
-        return [DeviceDegraded(self._device, at, None)]
+        if self.hint is None or not self.online or self.since is None:
+            return None
+        return max(self._noisy[-1], self.since) + WELL_AFTER_S

@@ -154,6 +154,16 @@ class ScaleSense:
         return PlateView(grams, raw, plate.sigma, reason is None, reason, plate.moving, calibration)
 
     @property
+    def complaint(self) -> str | None:
+        """What is wrong with the device's plates, in one line; None when all are well."""
+        wrong = [
+            f"channel {plate.channel}: {plate.trust.reason}"
+            for plate in self._plates
+            if plate.trust.reason not in (None, "starting", "lost")
+        ]
+        return ", ".join(wrong) or None
+
+    @property
     def _patience(self) -> float:
         return max(STALE_S, STALE_SAMPLES * self._pace.seconds)
 

@@ -22,6 +22,9 @@ _TREND_SDS = 2.5
 _THIRDS_SDS = 3.3
 """The same for the widest pair of three thirds."""
 
+_SLOWEST_DECAY = 0.8
+"""Over half a window. What settles slower than that shows as a trend."""
+
 
 class Level(NamedTuple):
     """A settled weight in grams, its standard error, the noise of one sample, and how many samples it comes from."""
@@ -43,15 +46,15 @@ def quick_level(values: Sequence[float], count: int, sigma: float, rho: float) -
     """The level of the last ``count`` samples if they agree within the plate's noise ``sigma``; one glitch among one more is left out.
 
     They agree when their range is under the 99 % point of the range of as many normal samples (3.84 + 0.14 n standard deviations fits
-    the tables of the studentised range for 4 to 10) and their halves show no trend. A trend that remains is an unfinished settling
-    and counts in the standard error.
+    the tables of the studentised range for 4 to 10), their halves show no trend, and what came before does not foretell more than the
+    standard error of settling still to come. Less than that is taken off, and half of it counts as an error.
     """
     if len(values) < count:
         return None
-    kept = values[-count:]
+    kept, earlier = list(values[-count:]), values[:-count]
     tolerance = max(_QUANTUM_G, (3.84 + 0.14 * count) * sigma)
     if max(kept) - min(kept) > tolerance:
-        kept = _without_worst(values[-count - 1 :])
+        kept, earlier = _without_worst(values[-count - 1 :]), values[: -count - 1]
         if len(kept) < count or max(kept) - min(kept) > tolerance:
             return None
     half = len(kept) // 2
@@ -59,9 +62,38 @@ def quick_level(values: Sequence[float], count: int, sigma: float, rho: float) -
     trend_sd = sigma * sqrt(2 / half)
     if trend > max(_TREND_SDS * trend_sd, 0.5 * _QUANTUM_G):
         return None
-    unfinished = max(0.0, trend * trend - 4 * trend_sd * trend_sd) / 4
-    variance = sigma * sigma * inflation(count, rho) / count + unfinished
-    return Level(sum(kept) / len(kept), sqrt(variance), sigma, count)
+    grams = sum(kept) / len(kept)
+    se = sigma * sqrt(inflation(count, rho) / count)
+    unfinished = unfinished_settling(earlier, grams, half, 1.5 * se)
+    if abs(unfinished) > max(0.5 * _QUANTUM_G, se):
+        return None
+    return Level(grams - unfinished, sqrt(se * se + unfinished * unfinished / 4), sigma, count)
+
+
+def unfinished_settling(earlier: Sequence[float], grams: float, half: int, noise: float) -> float:
+    """How far the mean ``grams`` of a window of two halves is from where an exponential settling would end, in grams.
+
+    With L the end and q the decay over half a window, the two half windows before it are L + D/q and L + D, its own mean is
+    L + D (q + q²)/2. Three equations, three unknowns: Aitken's extrapolation with a long last term. 0 where the half before is within
+    ``noise`` of the window, or where the two before do not come nearer one way: a hand, a glitch, ringing, another plateau.
+    """
+    if len(earlier) < 2 * half:
+        return 0.0
+    near = median(earlier[-half:]) - grams
+    far = median(earlier[-2 * half : -half]) - grams
+    if abs(near) <= noise or far / near <= 1.3:
+        return 0.0
+    ratio = far / near
+    low, high = 0.0, _SLOWEST_DECAY
+    for _ in range(20):
+        decay = (low + high) / 2
+        share = (decay + decay * decay) / 2
+        if (1 / decay - share) / (1 - share) > ratio:
+            low = decay
+        else:
+            high = decay
+    share = (high + high * high) / 2
+    return near * share / (1 - share)
 
 
 def steady_level(values: Sequence[float], rho: float) -> Level | None:

@@ -19,7 +19,7 @@ FAILED_AFTER_S = 15.0
 
 
 class TemperatureSense:
-    """The sense of one thermometer that is read every ``every_s``. ``ProbeFailed`` comes once, after 15 s (or three readings) without a good one."""
+    """The sense of one thermometer, read every ``every_s``. ``ProbeFailed`` comes once, after 15 s or three readings without a good one."""
 
     def __init__(self, thermometer: str, every_s: float) -> None:
         self._thermometer = thermometer

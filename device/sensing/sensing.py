@@ -1,0 +1,181 @@
+"""The sensing stage: every reading goes in at ``Sensing.take``, facts come out. Nothing here knows a session, a product or a price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from device.domain.facts import Fact, LockDriven
+from device.domain.layout import Layout, ModbusLoadcellScale, Scale, ShelfBoardScale
+from device.domain.readings import (
+    CodeReading,
+    ContactReading,
+    DeviceDown,
+    DeviceRebooted,
+    DeviceUp,
+    FaultReading,
+    InputReading,
+    LockOutcome,
+    NoiseReading,
+    Reading,
+    TagReading,
+    TagRound,
+    TemperatureReading,
+    WeightReading,
+)
+from device.sensing.codes import CodeSense
+from device.sensing.door import DoorSense
+from device.sensing.health import DeviceState, DeviceView, Health
+from device.sensing.inputs import InputSense
+from device.sensing.scale import PlateView, ScaleSense
+from device.sensing.tags import TagSense
+from device.sensing.temperature import TemperatureSense
+from device.sensing.weight import Calibration
+
+_UNTIMED = frozenset({TagReading, TagRound, CodeReading, LockOutcome})
+"""Readings after which there is nothing to wait for."""
+
+
+class Sensing:
+    """Readings to facts, for all devices of a layout. Pure: time comes in with the readings and with ``tick``.
+
+    ``calibrations`` by (scale, channel) win over those of the configuration. ``boot`` is put before the names of evidence, so that
+    they are unique over restarts. A reading of a device that is not in the layout raises KeyError: it is a bug.
+    """
+
+    def __init__(self, layout: Layout, calibrations: Mapping[tuple[str, int], Calibration], boot: str) -> None:
+        self._scales = {scale.id: ScaleSense(scale, _calibrations(scale, calibrations), f"{boot}.") for scale in layout.scale}
+        self._doors = {lock.id: DoorSense(lock.id) for lock in layout.lock}
+        self._inputs = {each.id: InputSense(each.id) for each in layout.input}
+        self._tags = {reader.id: TagSense(reader.id) for reader in layout.rfid}
+        self._codes = {reader.id: CodeSense(reader.id) for reader in layout.reader}
+        self._thermometers = {each.id: TemperatureSense(each.id, each.every_s) for each in layout.thermometer}
+        self._health = {device.id: Health(device.id) for device in layout.devices}
+        self._deadline: float | None = 0.0
+        self._takers: dict[type, Callable[[Any], list[Fact]]] = {
+            TagReading: lambda reading: self._tags[reading.device].take(reading),
+            TagRound: lambda reading: self._tags[reading.device].round(reading),
+            TemperatureReading: lambda reading: self._thermometers[reading.device].take(reading),
+            ContactReading: lambda reading: self._doors[reading.device].take(reading),
+            InputReading: lambda reading: self._inputs[reading.device].take(reading),
+            CodeReading: lambda reading: self._codes[reading.device].take(reading),
+            LockOutcome: lambda reading: [LockDriven(reading.device, reading.at, reading.order, reading.ok, reading.reason)],
+        }
+        self._reports: dict[type, Callable[[Any], list[Fact]]] = {
+            DeviceUp: self._up,
+            DeviceDown: self._down,
+            DeviceRebooted: self._rebooted,
+            FaultReading: self._fault,
+            NoiseReading: lambda reading: self._health[reading.device].noisy(reading),
+        }
+
+    def take(self, reading: Reading) -> list[Fact]:
+        """Take one reading; a quiet weight reading costs some microseconds a plate."""
+        if type(reading) is WeightReading:
+            facts = self._scales[reading.device].take(reading)
+            if facts:
+                self._deadline = 0.0
+            return facts
+        taker = self._takers.get(type(reading))
+        if taker is None:
+            facts = self._reports[type(reading)](reading)
+        else:
+            self._health[reading.device].heard(reading.at)
+            facts = taker(reading)
+        if type(reading) not in _UNTIMED:
+            self._deadline = 0.0
+        return facts
+
+    def tick(self, at: float) -> list[Fact]:
+        """Let time pass: what has held, what is stale, what is complete. Harmless when nothing is due."""
+        facts: list[Fact] = []
+        for part in self._timed():
+            facts.extend(part.tick(at))
+        times = [part.deadline for part in self._timed()]
+        self._deadline = min((time for time in times if time is not None), default=None)
+        return facts
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` next may have something to do; None while there is nothing to wait for. Never too late, at times too early."""
+        return self._deadline
+
+    def calibrate(self, scale: str, channel: int, zero: float, per_gram: float, at: float) -> list[Fact]:
+        """From now on grams are ``(raw - zero) / per_gram``.
+
+        A quiet plate tells its level by it at once (``PlateQuiet(first=True)``). Raises ValueError for a channel that is not there or
+        ``per_gram`` 0, KeyError for an unknown scale.
+        """
+        self._deadline = 0.0
+        return self._scales[scale].calibrate(channel, Calibration(zero, per_gram), at)
+
+    def plate(self, scale: str, channel: int) -> PlateView:
+        """One plate as it is now. Raises KeyError for an unknown scale, ValueError for a channel that is not there."""
+        return self._scales[scale].view(channel)
+
+    def device(self, device: str) -> DeviceView:
+        """One device as it is now. Raises KeyError for an unknown one."""
+        health = self._health[device]
+        samples, dropped, last, reason = health.samples, 0, health.last, health.reason
+        scale = self._scales.get(device)
+        if scale is not None:
+            samples, dropped, last = scale.samples, scale.dropped, scale.last
+            reason = reason or scale.complaint
+        reason = reason or health.hint
+        state: DeviceState = "lost" if not health.online else "online" if reason is None else "degraded"
+        return DeviceView(state, health.since, health.noise, health.resets, samples, dropped, last, health.firmware, reason)
+
+    def devices(self) -> dict[str, DeviceView]:
+        """All devices of the layout as they are now, in its order."""
+        return {device: self.device(device) for device in self._health}
+
+    def _timed(self) -> list[Any]:
+        groups = (self._scales, self._doors, self._inputs, self._thermometers, self._health)
+        return [part for group in groups for part in group.values()]
+
+    def _up(self, reading: DeviceUp) -> list[Fact]:
+        facts = self._health[reading.device].up(reading.at, reading.firmware)
+        if reading.device in self._scales:
+            facts.extend(self._scales[reading.device].up(reading.at))
+        if reading.device in self._doors:
+            self._doors[reading.device].up()
+        return facts
+
+    def _down(self, reading: DeviceDown) -> list[Fact]:
+        device, at = reading.device, reading.at
+        facts = self._health[device].down(at, reading.reason)
+        if device in self._scales:
+            facts.extend(self._scales[device].distrust(at, "lost"))
+        if device in self._doors:
+            facts.extend(self._doors[device].lost(at))
+        if device in self._inputs:
+            self._inputs[device].lost()
+        if device in self._tags:
+            self._tags[device].pause()
+        return facts
+
+    def _rebooted(self, reading: DeviceRebooted) -> list[Fact]:
+        self._health[reading.device].rebooted()
+        scale = self._scales.get(reading.device)
+        return scale.distrust(reading.at, "rebooted") if scale is not None else []
+
+    def _fault(self, reading: FaultReading) -> list[Fact]:
+        if reading.device in self._scales:
+            return self._scales[reading.device].fault(reading)
+        thermometer = self._thermometers.get(reading.device)
+        return thermometer.fault(reading) if thermometer is not None else []
+
+
+def _calibrations(scale: Scale, learnt: Mapping[tuple[str, int], Calibration]) -> dict[int, Calibration]:
+    """By channel: the learnt one, else the configured one, else none."""
+    found: dict[int, Calibration] = {}
+    for channel in range(1, scale.channels + 1):
+        if (scale.id, channel) in learnt:
+            found[channel] = learnt[scale.id, channel]
+        elif isinstance(scale, ShelfBoardScale | ModbusLoadcellScale) and scale.counts_per_gram is not None:
+            found[channel] = Calibration(_of(scale.zero_counts, channel), _of(scale.counts_per_gram, channel))
+    return found
+
+
+def _of(values: float | tuple[float, ...], channel: int) -> float:
+    return values[channel - 1] if isinstance(values, tuple) else values
