@@ -60,13 +60,14 @@ class Turn:
         return order
 
     def zone(self, zone: str) -> ZoneState:
-        return fold.zone_of(self.state, zone)
+        """To be read only, like the next two: the state changes by records."""
+        return self.state.zones.get(zone) or ZoneState()
 
     def lock(self, lock: str) -> LockState:
-        return fold.lock_of(self.state, lock)
+        return self.state.locks.get(lock) or LockState()
 
     def slot(self, slot: str) -> SlotState:
-        return fold.slot_of(self.state, slot)
+        return self.state.slots.get(slot) or SlotState()
 
     def rules(self, zone: str) -> Zone:
         """The zone as configured."""

@@ -1,0 +1,65 @@
+"""The clocks of the machine, read together as one moment."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from pathlib import Path
+from typing import Literal
+
+from device.domain.moment import Moment
+
+STA_UNSYNC = 0x0040
+"""``status`` bit of adjtimex(2): nobody disciplines the kernel's clock."""
+TIME_ERROR = 5
+"""Return value of adjtimex(2): the clock is not synchronised."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class _Timex(ctypes.Structure):
+    """``struct timex`` of <sys/timex.h>: the beginning that we read, and room for the rest."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+def kernel_clock() -> tuple[bool, float]:
+    """Whether the kernel says that its clock is synchronised, and its maximum error in seconds (adjtimex(2), read only)."""
+    timex = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    synchronised = state not in (-1, TIME_ERROR) and not timex.status & STA_UNSYNC
+    return synchronised, timex.maxerror / 1e6
+
+
+def uptime() -> float:
+    """Seconds of ``CLOCK_BOOTTIME``."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Clock:
+    """Makes moments. The wall clock is believed by ``trust``, and never before ``floor``, the newest journalled time."""
+
+    def __init__(self, trust: Literal["kernel", "always"], floor: float) -> None:
+        self.boot = _BOOT_ID.read_text().strip().replace("-", "")
+        self.floor = floor
+        self._trust = trust
+        self._trusted = trust == "always"
+        self.error_s = 0.0
+
+    def look(self) -> bool:
+        """Ask the kernel again. Returns whether the wall clock is believed now."""
+        if self._trust == "kernel":
+            synchronised, self.error_s = kernel_clock()
+            self._trusted = synchronised and time.clock_gettime(time.CLOCK_REALTIME) >= self.floor
+        return self._trusted
+
+    def now(self) -> Moment:
+        return Moment(uptime(), time.clock_gettime(time.CLOCK_REALTIME), self._trusted, self.boot)

@@ -1,0 +1,202 @@
+"""The engine: take input, step, commit, perform, publish. One task, the sole writer of the store's state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from device.domain.effects import Calibrate, DriveLock, Effect, Reload, Reply, Resend
+from device.domain.envelope import Origin
+from device.domain.facts import LockDriven, TraceCaptured
+from device.domain.moment import Moment
+from device.drivers.driver import LockDriver
+from device.engine.clock import Clock
+from device.engine.core import Core
+from device.engine.inbox import Inbox
+from device.engine.records import dump_state, row_of
+from device.errors import JournalFull
+from device.journal import Journal, Row, Trace
+from device.store.inputs import ClockSynchronised, JournalRoom, NewChallenge, Tick
+from device.store.notes import Record
+from device.store.store import Input
+
+log = logging.getLogger("smartstore.engine")
+
+SNAPSHOT_EVERY = 2_000
+"""Records between two snapshots: replaying so many takes well under a second on a Raspberry Pi."""
+HELD_RECORDS = 10_000
+"""So many records wait in memory while the journal cannot be written: some hours of a busy store. Then the process ends."""
+RETRY_S = 1.0
+SECOND_S = 1.0
+CLOCK_EVERY_S = 10.0
+
+
+class Outlets(Protocol):
+    """Where the engine's results go besides the journal and the locks."""
+
+    def committed(self) -> None:
+        """New events are in the journal."""
+        ...
+
+    def reply(self, reply: Reply) -> None: ...
+
+    def resend(self, from_seq: int) -> None: ...
+
+    def reload(self, command: str | None) -> None: ...
+
+    def levels(self, moment: Moment) -> None:
+        """The store's levels may have changed."""
+        ...
+
+    def second(self, moment: Moment) -> None:
+        """A second has passed: telemetry, health."""
+        ...
+
+
+class Engine:
+    """Owns the core. Everybody else puts into its inbox."""
+
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        locks: Mapping[str, LockDriver],
+        outlets: Outlets,
+        clock: Clock,
+        origin: Origin,
+        challenge: Callable[[], str],
+    ) -> None:
+        self.core = core
+        self.clock = clock
+        self.inbox = Inbox(core.facts, lambda: core.sensing.deadline)
+        self.turns = 0
+        self.written = 0
+        self._journal = journal
+        self._locks = locks
+        self._outlets = outlets
+        self._origin = origin
+        self._challenge = challenge
+        self._held: list[Row] = []
+        self._evidence: list[tuple[str, int | None, bytes]] = []
+        self._since_snapshot = 0
+        self._next_second = 0.0
+        self._next_clock = 0.0
+        self._stuck_until: float | None = None
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            now = self.clock.now().uptime
+            await self.inbox.wait(now, self._wake_at(now))
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Decide all that waits, make it durable, then let it have its effects."""
+        moment = self.clock.now()
+        self.inbox.put_facts(self.core.sensing.tick(moment.uptime))
+        taken = self.inbox.take()
+        due = self.core.store.deadline
+        inputs: list[Input] = [what for what, _ in taken]
+        inputs += self._own_inputs(moment)
+        if due is not None and due <= moment.uptime and not inputs:
+            inputs.append(Tick())
+        records: list[Record] = []
+        effects: list[Effect] = []
+        for what in inputs:
+            if isinstance(what, TraceCaptured):
+                self._evidence.append(_evidence(what, moment))
+            outcome = self.core.step(what, moment)
+            records += outcome.records
+            effects += outcome.effects
+        durable = await self._commit(records)
+        self._perform(effects, durable, moment)
+        for _, done in taken:
+            if done and not done.done():
+                done.set_result(None)
+        if inputs:
+            self._outlets.levels(moment)
+        self.turns += 1
+        if durable and self._since_snapshot >= SNAPSHOT_EVERY:
+            self._since_snapshot = 0
+            await self._journal.snapshot(dump_state(self.core.store.state))
+
+    def _wake_at(self, now: float) -> float:
+        due = [at for at in (self.core.deadline, self._stuck_until) if at is not None]
+        return max(min([*due, self._next_second]), now)
+
+    def _own_inputs(self, moment: Moment) -> list[Input]:
+        """What the engine itself has to tell the store, once a second at most."""
+        if moment.uptime < self._next_second:
+            return []
+        self._next_second = moment.uptime + SECOND_S
+        self._outlets.second(moment)
+        own: list[Input] = []
+        if moment.uptime >= self._next_clock:
+            self._next_clock = moment.uptime + CLOCK_EVERY_S
+            own += self._look_at_clock()
+        room = self._journal.room if not self._held else "full"
+        if room != self.core.store.live.journal_room:
+            own.append(JournalRoom(room))
+        return own
+
+    def _look_at_clock(self) -> list[Input]:
+        before = self.core.store.state.correlated_boot == self.clock.boot
+        if self.clock.look():
+            return [] if before else [ClockSynchronised(self.clock.error_s)]
+        return [NewChallenge(self._challenge())]
+
+    async def _commit(self, records: Sequence[Record]) -> bool:
+        """Make records durable. False while the journal cannot be written: they are kept, in order, and tried again each second."""
+        rows = [row_of(record, self._origin) for record in records]
+        self._held += rows
+        if not self._held and not self._evidence:
+            return True
+        now = self.clock.now().uptime
+        if self._stuck_until is not None and now < self._stuck_until:
+            return False
+        try:
+            await self._journal.commit(self._held, evidence=self._evidence)
+        except JournalFull as full:
+            if self._stuck_until is None:
+                log.error("the journal cannot be written, nothing is sold: %s", full)
+            if len(self._held) > HELD_RECORDS:
+                raise
+            self._stuck_until = now + RETRY_S
+            self._evidence.clear()
+            return False
+        if self._stuck_until is not None:
+            log.warning("the journal can be written again; %d records were kept in memory", len(self._held))
+            self._stuck_until = None
+        self.written += len(self._held)
+        self._since_snapshot += len(self._held)
+        self._held, self._evidence = [], []
+        self._outlets.committed()
+        return True
+
+    def _perform(self, effects: Sequence[Effect], durable: bool, moment: Moment) -> None:
+        for effect in effects:
+            match effect:
+                case DriveLock(lock, unlock, order):
+                    self._drive(lock, unlock, order, durable, moment)
+                case Reply():
+                    self._outlets.reply(effect)
+                case Resend(from_seq):
+                    self._outlets.resend(from_seq)
+                case Reload(command):
+                    self._outlets.reload(command)
+                case Calibrate():
+                    pass
+
+    def _drive(self, lock: str, unlock: bool, order: int, durable: bool, moment: Moment) -> None:
+        """Locking may be done before it is written down; unlocking may not."""
+        if unlock and not durable:
+            self.inbox.put_facts([LockDriven(lock, moment.uptime, order, False, "journal_full")])
+        else:
+            self._locks[lock].drive(order, unlock)
+
+
+def _evidence(fact: TraceCaptured, moment: Moment) -> tuple[str, int | None, bytes]:
+    began_wall = moment.wall - (moment.uptime - fact.began_at)
+    return fact.evidence, None, Trace(began_wall, fact.samples).encode()
