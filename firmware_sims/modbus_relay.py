@@ -32,6 +32,11 @@ class RelayBoard:
         self._input_closed = input_closed
         self._relay_moved = relay_moved
 
+    def has(self, *, relays: int, inputs: int) -> None:
+        """Have at least so many relays and inputs."""
+        self.relays += [False] * (relays - len(self.relays))
+        self._inputs = max(self._inputs, inputs)
+
     def pass_time(self, dt: float) -> None:
         """A relay board has no time of its own."""
 

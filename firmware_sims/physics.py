@@ -61,8 +61,10 @@ class Plate:
         self.grams = 0.0
         self.bias_g = 0.0
         """A wrong value: added to every sample."""
-        self.extra_noise_g = 0.0
-        """Standard deviation of what hums and trembles besides the plate's own noise."""
+        self.hum_g = 0.0
+        """Standard deviation of what a running compressor adds."""
+        self.fault_noise_g = 0.0
+        """Standard deviation of what a bad cable adds."""
         self.stuck = False
         """The cell gives its last sample for ever."""
         self._random = random.Random(f"plate {seed}")
@@ -113,7 +115,7 @@ class Plate:
         """``dt`` later: grams as the cell converts them."""
         self._move(dt)
         self._age(dt)
-        sd_g = math.hypot(self.nature.noise_mad_g * MAD_TO_SD, self._shake_g, self.extra_noise_g)
+        sd_g = math.hypot(self.nature.noise_mad_g * MAD_TO_SD, self._shake_g, self.hum_g, self.fault_noise_g)
         noise_g = self._random.gauss(0, sd_g) if sd_g else 0.0
         if not self.stuck:
             self._last_g = self._at_g + self._creep_g + self._drift_g + self.bias_g + noise_g + self._glitch()

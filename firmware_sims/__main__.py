@@ -1,0 +1,134 @@
+"""``python -m firmware_sims CONFIG``: serves simulated firmware for every device of a store's configuration.
+
+When all are on their wires it says one line of JSON: ``ports`` (address by device; a GPIO device has none), ``control`` and ``pins``
+(sockets). It ends on SIGTERM or SIGINT, or with ``--with-parent`` when its standard input ends, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+from firmware_sims.fit_out import Line, NotSimulated, Options, fit_out
+from firmware_sims.orders import obey
+from firmware_sims.plan import read_plan
+from firmware_sims.serve import FolderLink, PtyLink, Rig, TcpLink
+from firmware_sims.sockets import LineServer
+from firmware_sims.stream import Dialect
+from firmware_sims.world import World
+
+EXIT_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until told to stop; the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.with_parent and stat.S_ISREG(os.fstat(0).st_mode):
+        parser.error("--with-parent needs a pipe or a terminal as standard input")
+    try:
+        plan = read_plan(options.config)
+        world, lines = fit_out(plan, _options(options))
+    except (OSError, ValueError, KeyError, NotSimulated) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        sys.stderr.write(f"{options.config}: {reason}\n")
+        return EXIT_USAGE
+    made = options.dir is None
+    directory = Path(tempfile.mkdtemp(prefix="smartstore-sims-")) if made else options.dir.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        asyncio.run(run(world, lines, directory, with_parent=options.with_parent))
+    finally:
+        if made:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m firmware_sims", description="Serve simulated firmware for a store's configuration.")
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("--dir", type=Path, help="where ports and sockets are made; default: a temporary directory")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random; default 0")
+    parser.add_argument("--glitches", action=argparse.BooleanOptionalAction, default=True, help="single wild samples, 83 in 10,000")
+    parser.add_argument("--noise", action=argparse.BooleanOptionalAction, default=True, help="noise, creep and drift of the plates")
+    parser.add_argument("--fill", type=float, default=1.0, metavar="PART", help="how full the slots are at the start; default 1.0")
+    parser.add_argument("--stock", action="append", default=[], metavar="SLOT=COUNT", help="so many items on this slot; repeatable")
+    parser.add_argument("--dialect", action="append", default=[], metavar="SCALE=DIALECT", help=f"{', '.join(get_args(Dialect))}")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    return parser
+
+
+def _options(options: argparse.Namespace) -> Options:
+    dialects: dict[str, Dialect] = {}
+    for text in options.dialect:
+        scale, _, dialect = text.partition("=")
+        if dialect not in get_args(Dialect):
+            raise ValueError(f"--dialect {text}: a dialect is {', '.join(get_args(Dialect))}")
+        dialects[scale] = dialect
+    stock = {slot: int(count) for slot, _, count in [text.partition("=") for text in options.stock]}
+    return Options(options.seed, options.glitches, options.noise, options.fill, stock, dialects)
+
+
+async def run(world: World, lines: list[Line], directory: Path, *, with_parent: bool = False) -> None:
+    """Serve the store until SIGTERM, SIGINT or, if wanted, the end of standard input."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(0, _read_on, stop)
+    servers = [LineServer(directory / "control.sock", lambda message: obey(world, message))]
+    servers.append(world.pins.serve(directory / "pins.sock"))
+    async with Rig() as rig:
+        ports = plug_in(rig, world, lines, directory)
+        rig.also(world)
+        try:
+            for server in servers:
+                server.path.unlink(missing_ok=True)
+                await server.open()
+            ready = {"ports": ports, "control": str(servers[0].path), "pins": str(servers[1].path)}
+            sys.stdout.write(json.dumps(ready) + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+        finally:
+            for server in servers:
+                await server.close()
+            if with_parent:
+                loop.remove_reader(0)
+    shutil.rmtree(directory / "w1", ignore_errors=True)
+
+
+def _read_on(ended: asyncio.Event) -> None:
+    if not os.read(0, 4096):
+        ended.set()
+
+
+def plug_in(rig: Rig, world: World, lines: list[Line], directory: Path) -> dict[str, str]:
+    """Put every line on a wire; the address of each device."""
+    ports: dict[str, str] = {}
+    for line in lines:
+        scheme, _, rest = line.port.partition(":")
+        link: FolderLink | TcpLink | PtyLink
+        if line.serial is not None:
+            link = rig.folder(line.sim, directory / "w1", line.serial)
+        elif scheme == "tcp":
+            link = rig.tcp(line.sim)
+        else:
+            link = rig.pty(line.sim, directory / line.devices[0], rest.partition("?")[2])
+        for name in line.devices:
+            world.devices[name].link = link
+            ports[name] = link.port
+    return ports
+
+
+if __name__ == "__main__":
+    sys.exit(main())
