@@ -14,7 +14,7 @@ import json
 import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -169,7 +169,11 @@ class Keyring:
 
         Raises ValueError that says what is wrong; for a keyring of many files read each alone and join them, to know which.
         """
-        keys = [key for pem in pems for key in public_keys(pem)]
+        return cls.of(key for pem in pems for key in public_keys(pem))
+
+    @classmethod
+    def of(cls, keys: Iterable[bytes]) -> Keyring:
+        """A keyring of Ed25519 public keys of 32 bytes."""
         return cls({thumbprint(key): key for key in keys})
 
     def __or__(self, other: Keyring) -> Keyring:
@@ -249,7 +253,7 @@ class SigningKey:
     @property
     def keyring(self) -> Keyring:
         """A keyring that believes this key alone."""
-        return Keyring({self.thumbprint: self.public})
+        return Keyring.of([self.public])
 
     def sign(self, content: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

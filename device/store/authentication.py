@@ -48,7 +48,8 @@ LONGEST_S = 60.0
 RENEW_CHALLENGE_S = 10.0
 """How old a challenge should get while the clock is not trusted: a command that lives 15 s, made now, then has time left to arrive."""
 
-_PUBLIC_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PUBLIC_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""An id at whose reply topic anybody is answered, also who is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def authenticate(inbound: InboundCommand, rules: Rules, at: Moment, challenges: 
         return Command(claims.id, claims.name, args, by, claims.exp)
     known = _id(raw)
     remember = proven and known is not None and raw.get("aud") == rules.store
-    answerable = answerable or remember or (known is not None and _PUBLIC_ID.fullmatch(known) is not None)
+    answerable = answerable or remember or (known is not None and PUBLIC_ID.fullmatch(known) is not None)
     return Refusal(against or "malformed", known, by, answerable, remember, claims.exp if claims else None)
 
 

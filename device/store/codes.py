@@ -64,8 +64,9 @@ WINDOW_S = 60.0
 class Grant:
     """Somebody is let in.
 
-    ``subject`` is whom the code was made for (``sub``), the card's name, or the ``jti`` where a code has no ``sub``. ``jti`` and
-    ``expires`` (Unix time) are None for a card, ``zones`` is None for all of them, ``order`` is None unless the purpose is ``pickup``.
+    ``subject`` is whom the code was made for (``sub``), or the card's name; where there is none it is the ``jti``, or the beginning of the
+    card's HMAC. ``jti`` and ``expires`` (Unix time) are None for a card, ``zones`` is None for all of them, ``order`` is None unless the
+    purpose is ``pickup``.
     """
 
     subject: str
@@ -160,9 +161,9 @@ def judge(
             return Denial("locked_out", counts_as_forgery=card is None)
         if card is None:
             return Denial("malformed", counts_as_forgery=True)
-        grant = Grant(card.name, card.purpose, card.zones)
+        grant = Grant(card.name or f"card {card.card_hmac[:8]}", card.purpose, card.zones)
         against = next(_against(grant, entrance, rules, at, used, revoked), None)
-        return Denial(against, card.name) if against else grant
+        return Denial(against, grant.subject) if against else grant
     try:
         verify(jws, rules.keyring)
         signature: Reason | None = None

@@ -314,6 +314,12 @@ def test_a_known_card_is_let_in_for_its_purpose() -> None:
     assert shown("0042", Entrance("fridge-2")) == Grant("card 0042", "restock", ("fridge-2",))
 
 
+def test_a_card_without_a_name_is_told_by_its_hmac() -> None:
+    nameless = replace(card("4711"), name="")
+    verdict = judge("4711", FRIDGE, replace(RULES, cards=Cards(CARD_KEY, (nameless,))), AT, used=bool, revoked=lambda jti, subject: False)
+    assert verdict == Grant(f"card {nameless.card_hmac[:8]}", "shop")
+
+
 def test_a_card_obeys_what_its_purpose_obeys() -> None:
     for entrance, reason in (
         (replace(FRIDGE, age_limit=18), "under_age"),
@@ -438,7 +444,7 @@ def test_another_boot_starts_afresh_whatever_its_uptime() -> None:
     assert not lockout.refuses_cards(at(1010, "b2"))
     lockout, tell = lockout.after(UNKNOWN, at(3, "b2"))
     assert tell
-    assert lockout.failed_at == (3,)
+    assert lockout.failed_at == (3.0,)
     assert not lockout.refuses_cards(at(3, "b2"))
 
 

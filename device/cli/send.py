@@ -1,0 +1,242 @@
+"""``smartstore send``: one signed command over the store's broker, and what the store answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from device.cli.output import json_option, say
+from device.cli.signing import key_file, now, time_span
+from device.domain.commands import COMMANDS, PHYSICAL, Arguments
+from device.domain.jws import MAX_BYTES, BadToken, SigningKey, sign, strict_object
+from device.domain.layout import Layout
+from device.errors import UplinkDown
+from device.store.authentication import LONGEST_S, PUBLIC_ID
+
+STATUS_WAIT_S = 2.0
+"""How long the retained status may take to come; without one the command is sent without a challenge."""
+
+FINAL = ("done", "refused", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One command, and how its answer is waited for and told."""
+
+    layout: Layout
+    name: str
+    args: dict[str, Any]
+    key: SigningKey | None
+    sub: str | None
+    expires_s: float
+    wait_s: float
+    as_json: bool
+    id: str
+
+    @property
+    def root(self) -> str:
+        return self.layout.mqtt.topic.replace("{store}", self.layout.store.id)
+
+    def payload(self, challenge: str | None) -> bytes:
+        """The command as it is published; made at the last moment, because its life begins with it."""
+        made = now()
+        claims: dict[str, Any] = {"id": self.id, "name": self.name, "args": self.args, "iat": made, "exp": made + self.expires_s}
+        claims["aud"] = self.layout.store.id
+        if self.sub is not None:
+            claims["sub"] = self.sub
+        if challenge is not None:
+            claims["challenge"] = challenge
+        payload = (json.dumps(claims) if self.key is None else sign(claims, self.key)).encode()
+        if len(payload) > MAX_BYTES:
+            raise click.ClickException(f"the command has {len(payload)} bytes; a store takes {MAX_BYTES}")
+        return payload
+
+
+@click.command()
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("name", metavar="NAME")
+@click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--key", type=key_file, metavar="FILE", help="Private key (PEM) whose public key the store has in access.command_keys.")
+@click.option("--unsigned", is_flag=True, help="Send plain JSON; a store takes it only with access.signed_commands = false.")
+@click.option("--sub", metavar="NAME", help="Who sends it, for the store's journal.")
+@click.option(
+    "--expires",
+    type=time_span,
+    metavar="TIME",
+    default="30s",
+    show_default=True,
+    help="How long the command is good for; unlock and such: 60s at most.",
+)
+@click.option("--wait", type=time_span, metavar="TIME", default="30s", show_default=True, help="How long to wait for the outcome.")
+@click.option("--id", "command_id", metavar="ID", help="The command's id; the same id again gets the same answer, and does nothing.")
+@json_option
+def command(
+    config: Path,
+    name: str,
+    pairs: tuple[str, ...],
+    key: SigningKey | None,
+    unsigned: bool,
+    expires: float,
+    wait: float,
+    as_json: bool,
+    **said: Any,
+) -> None:
+    """Send a command to a store, over the broker of its configuration, and print what comes back.
+
+    Numbers are written plainly, lists as JSON or as @FILE.json: `smartstore send store.toml unlock zone=fridge-1 purpose=restock --key
+    operator.key.pem`. The exit status is 0 when it is done, and 1 when it is refused, failed, or not answered in time.
+    """
+    if (key is None) != unsigned:
+        raise click.UsageError("either --key FILE or --unsigned")
+    args = read_arguments(name, pairs)
+    if name in PHYSICAL and expires > LONGEST_S:
+        raise click.BadParameter(f"{name} moves something, and may be good for {LONGEST_S:g}s at most", param_hint="--expires")
+    command_id = said["command_id"] or str(uuid.uuid4())
+    if not PUBLIC_ID.fullmatch(command_id):
+        raise click.BadParameter("1-64 of A-Z a-z 0-9 . _ -", param_hint="--id")
+    from device.config import load
+
+    sending = Sending(load(config).layout, name, args, key, said["sub"], expires, wait, as_json, command_id)
+    if not asyncio.run(_send(sending)):
+        raise SystemExit(1)
+
+
+def read_arguments(name: str, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``key=value`` words as the arguments of a command, checked as the store will check them. Raises click.UsageError."""
+    if name not in COMMANDS:
+        raise click.UsageError(f"no command {name!r}; there are {', '.join(COMMANDS)}")
+    model = COMMANDS[name]
+    structured = _structured(model)
+    args: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in args:
+            raise click.UsageError(f"{pair!r}: an argument is KEY=VALUE, each once")
+        args[key] = _json_value(key, value) if key in structured else value
+    try:
+        model.model_validate_json(json.dumps(args))
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, fault['loc'])) or name}: {fault['msg']}" for fault in error.errors())
+        raise click.UsageError(f"{name}: {told}") from None
+    return args
+
+
+def _structured(model: type[Arguments]) -> set[str]:
+    """The arguments that are not text: text stays as it is written, so that 007 does not become 7."""
+    fields = model.model_json_schema().get("properties", {})
+    return {name for name, field in fields.items() if all(kind.get("type") != "string" for kind in (field, *field.get("anyOf", [])))}
+
+
+def _json_value(key: str, value: str) -> Any:
+    try:
+        text = Path(value[1:]).read_text("utf-8") if value.startswith("@") else value
+        wrapped = strict_object(b'{"value":' + text.encode() + b"}")
+    except OSError as error:
+        raise click.UsageError(f"{key}: {value[1:]}: {error.strerror}") from None
+    except (UnicodeError, BadToken):
+        raise click.UsageError(f"{key}={value}: must be a number, JSON, or @FILE with JSON") from None
+    return wrapped["value"]
+
+
+async def _send(sending: Sending) -> bool:
+    """Publish the command and tell its answers; whether it was done."""
+    import aiomqtt
+
+    try:
+        async with _client(sending.layout) as client:
+            return await _converse(client, sending)
+    except aiomqtt.MqttError as error:
+        raise UplinkDown(f"broker {sending.layout.mqtt.url}: {error}") from None
+
+
+def _client(layout: Layout) -> Any:
+    """A connection under a name of its own: with the store's own it would put the store out."""
+    import aiomqtt
+
+    from device.uplink.endpoint import endpoint_of, read_password, tls_context
+
+    mqtt = layout.mqtt
+    endpoint = endpoint_of(mqtt.url)
+    return aiomqtt.Client(
+        endpoint.host,
+        endpoint.port,
+        username=mqtt.username,
+        password=read_password(mqtt.password_file),
+        identifier=f"smartstore-send-{uuid.uuid4().hex[:16]}",
+        protocol=aiomqtt.ProtocolVersion.V5 if mqtt.protocol == 5 else aiomqtt.ProtocolVersion.V311,
+        tls_context=tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file) if endpoint.tls else None,
+    )
+
+
+async def _converse(client: Any, sending: Sending) -> bool:
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    answer_topic, status_topic = f"{sending.root}/reply/{sending.id}", f"{sending.root}/status"
+    granted = await client.subscribe(answer_topic, qos=1)
+    if any(code.is_failure for code in granted):
+        raise click.ClickException(f"the broker lets nobody of ours read {answer_topic}")
+    await client.subscribe(status_topic, qos=1)
+    messages = client.messages
+    status = await _first(messages, status_topic)
+    properties = None
+    if sending.layout.mqtt.protocol == 5:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ResponseTopic = answer_topic
+        properties.CorrelationData = sending.id.encode()
+    challenge = status.get("challenge")
+    payload = sending.payload(challenge if isinstance(challenge, str) else None)
+    await client.publish(f"{sending.root}/command/{sending.name}", payload, qos=1, properties=properties)
+    try:
+        async with asyncio.timeout(sending.wait_s):
+            return await _answers(messages, answer_topic, sending)
+    except TimeoutError:
+        state = status.get("state", "unknown")
+        text = f"{sending.name}: no answer within {sending.wait_s:g} s; the store was last {state}"
+        say(sending.as_json, text, id=sending.id, status="unanswered", reason="timeout", store=state)
+        return False
+
+
+async def _first(messages: AsyncIterator[Any], topic: str) -> dict[str, Any]:
+    """The retained message of a topic, empty where there is none."""
+    try:
+        async with asyncio.timeout(STATUS_WAIT_S):
+            async for message in messages:
+                if str(message.topic) == topic:
+                    return _object(message.payload)
+    except TimeoutError:
+        pass
+    return {}
+
+
+async def _answers(messages: AsyncIterator[Any], topic: str, sending: Sending) -> bool:
+    async for message in messages:
+        answer = _object(message.payload)
+        if str(message.topic) != topic or answer.get("id") != sending.id:
+            continue
+        told = [f"{sending.name}: {answer.get('status')}"]
+        if answer.get("reason"):
+            told.append(f" ({answer['reason']})")
+        if answer.get("result"):
+            told.append(f" {json.dumps(answer['result'], ensure_ascii=False)}")
+        say(sending.as_json, "".join(told), **answer)
+        if answer.get("status") in FINAL:
+            return bool(answer["status"] == "done")
+    return False
+
+
+def _object(payload: object) -> dict[str, Any]:
+    """A JSON object that somebody sent, empty where it is none."""
+    try:
+        value = json.loads(payload) if isinstance(payload, bytes) else None
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
