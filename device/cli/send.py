@@ -46,7 +46,7 @@ class Sending:
         return self.layout.mqtt.topic.replace("{store}", self.layout.store.id)
 
     def payload(self, challenge: str | None) -> bytes:
-        """The command as it is published; made at the last moment, because its life begins with it."""
+        """The command as it is published; made at the last moment, because its life begins with it. Raises where it is too long."""
         made = now()
         claims: dict[str, Any] = {"id": self.id, "name": self.name, "args": self.args, "iat": made, "exp": made + self.expires_s}
         claims["aud"] = self.layout.store.id
@@ -105,6 +105,7 @@ def command(
     from device.config import load
 
     sending = Sending(load(config).layout, name, args, key, said["sub"], expires, wait, as_json, command_id)
+    sending.payload(None)
     if not asyncio.run(_send(sending)):
         raise SystemExit(1)
 
