@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from typing import Any
 
@@ -66,7 +67,7 @@ async def connect(device: str, address: TcpAddress) -> TcpPort:
                 try:
                     return TcpPort(device, address, await _connected(family, where))
                 except OSError as error:
-                    reason = error.strerror or str(error)
+                    reason = os.strerror(error.errno) if error.errno else str(error)
     except TimeoutError as error:
         raise DeviceGone(device, f"{address} does not answer") from error
     except socket.gaierror as error:
