@@ -47,6 +47,7 @@ REST_S = 1.0
 _UNIT_S = 0.2
 _FRAME_CHARACTERS = 40
 _CHARACTER_BITS = 11
+_STEPS_TO_SET_UP = 3
 _REMEMBERED = 64
 _NOT_NOW = (5, 6)
 _NO_ANSWER_BEHIND_GATEWAY = (10, 11)
@@ -225,17 +226,17 @@ class _Line:
         line = cls(address)
         try:
             connected = await _with_cancellation(line._client.connect())
+            if connected:
+                await line._made.wait()
         except (OSError, ValueError, termios.error) as error:
             raise DeviceGone(device, f"{address} cannot be set up: {error}") from error
-        if not connected:
-            raise DeviceGone(device, _why_not(address))
-        try:
-            await line._made.wait()
         except asyncio.CancelledError:
-            for _ in range(3):
+            for _ in range(_STEPS_TO_SET_UP):
                 await asyncio.sleep(0)
             await line.close()
             raise
+        if not connected:
+            raise DeviceGone(device, _why_not(address))
         return line
 
     @property
