@@ -75,13 +75,16 @@ class PlateTrusted:
 
 @dataclass(frozen=True, slots=True)
 class TraceCaptured:
-    """The raw trace from 3 s before a step to 3 s after it, complete now. ``samples`` are (seconds after ``began_at``, grams)."""
+    """The raw trace from 3 s before a step to 3 s after it, complete now. ``samples`` are (seconds after ``began_at``, grams);
+    ``delta`` and ``sd`` those of the step."""
 
     evidence: str
     scale: str
     channel: int
     at: float
     began_at: float
+    delta: float
+    sd: float
     samples: tuple[tuple[float, float], ...]
 
 

@@ -17,7 +17,7 @@ from device.engine.core import Core
 from device.engine.inbox import Inbox
 from device.engine.records import dump_state, row_of
 from device.errors import JournalFull
-from device.journal import Journal, Row, Trace
+from device.journal import Evidence, Journal, Row, Trace, encode
 from device.store.inputs import ClockSynchronised, JournalRoom, NewChallenge, Tick
 from device.store.notes import Record
 from device.store.store import Input
@@ -79,7 +79,8 @@ class Engine:
         self._origin = origin
         self._challenge = challenge
         self._held: list[Row] = []
-        self._evidence: list[tuple[str, int | None, bytes]] = []
+        self._evidence: list[Evidence] = []
+        self._undone: list[asyncio.Future[None]] = []
         self._since_snapshot = 0
         self._next_second = 0.0
         self._next_clock = 0.0
@@ -112,15 +113,22 @@ class Engine:
             effects += outcome.effects
         durable = await self._commit(records)
         self._perform(effects, durable, moment)
-        for _, done in taken:
-            if done and not done.done():
-                done.set_result(None)
+        self._undone += [done for _, done in taken if done]
+        if durable:
+            self._tell_done()
         if inputs:
             self._outlets.levels(moment)
         self.turns += 1
         if durable and self._since_snapshot >= SNAPSHOT_EVERY:
             self._since_snapshot = 0
             await self._journal.snapshot(dump_state(self.core.store.state))
+
+    def _tell_done(self) -> None:
+        """Whoever waits for an outcome may believe it now."""
+        for done in self._undone:
+            if not done.done():
+                done.set_result(None)
+        self._undone.clear()
 
     def _wake_at(self, now: float) -> float:
         due = [at for at in (self.core.deadline, self._stuck_until) if at is not None]
@@ -197,6 +205,6 @@ class Engine:
             self._locks[lock].drive(order, unlock)
 
 
-def _evidence(fact: TraceCaptured, moment: Moment) -> tuple[str, int | None, bytes]:
+def _evidence(fact: TraceCaptured, moment: Moment) -> Evidence:
     began_wall = moment.wall - (moment.uptime - fact.began_at)
-    return fact.evidence, None, Trace(began_wall, fact.samples).encode()
+    return Evidence(fact.evidence, None, moment.wall, encode(Trace(began_wall, fact.samples, fact.delta, fact.sd)))

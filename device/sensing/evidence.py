@@ -77,7 +77,7 @@ class Evidence:
         samples = tuple(
             (round(when - step.began_at, 4), round(grams, 3)) for when, grams in before + rest if when >= step.began_at - BEFORE_S
         )
-        return TraceCaptured(step.evidence, step.scale, step.channel, at, step.began_at, samples)
+        return TraceCaptured(step.evidence, step.scale, step.channel, at, step.began_at, step.delta, step.sd, samples)
 
 
 def _ring_size(rate_hz: float) -> int:

@@ -40,6 +40,7 @@ def calibration_key(scale: str, channel: int) -> str:
 
 def _started(state: State, what: events.StoreStarted, record: Record) -> None:
     state.running = True
+    state.starts += 1
 
 
 def _stopping(state: State, what: events.StoreStopping, record: Record) -> None:

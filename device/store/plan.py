@@ -23,6 +23,7 @@ class Plan:
 
     def __init__(self, layout: Layout, products: Mapping[str, Product], state: State) -> None:
         self.layout = layout
+        self._of_file = products
         self.timezone = ZoneInfo(layout.store.timezone)
         self.products = products if state.catalogue is None else {line["gtin"]: product_of(line) for line in state.catalogue}
         slots = layout.slot if state.planogram is None else tuple(Slot.model_validate(slot) for slot in state.planogram)
@@ -36,6 +37,7 @@ class Plan:
         self.thermometer_zone = {thermometer.id: thermometer.zone for thermometer in layout.thermometer}
         self.inputs = {entry.id: entry for entry in layout.input}
         self.slot_on = {(slot.scale, slot.channel): slot.id for slot in slots}
+        self.drivers = {device.id: device.driver for device in layout.devices}
         self.kinds = {
             **dict.fromkeys(self.locks, "lock"),
             **dict.fromkeys(self.scale_zone, "scale"),
@@ -44,6 +46,10 @@ class Plan:
             **dict.fromkeys(self.thermometer_zone, "thermometer"),
             **dict.fromkeys(self.inputs, "input"),
         }
+
+    def renewed(self, state: State) -> Plan:
+        """The same store with the catalogue and planogram that commands have set since."""
+        return Plan(self.layout, self._of_file, state)
 
     def locks_of(self, zone: str) -> list[Lock]:
         return [lock for lock in self.layout.lock if lock.zone == zone]

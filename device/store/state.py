@@ -132,6 +132,7 @@ class State:
     wall: float = 0.0
     trusted: bool = False
     running: bool = False
+    starts: int = 0
     correlated_boot: str = ""
     orders_issued: int = 0
     zones: dict[str, ZoneState] = field(default_factory=dict)

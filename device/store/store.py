@@ -8,7 +8,7 @@ from typing import Any
 
 from device.domain import facts
 from device.domain.commands import Command, InboundCommand
-from device.domain.effects import Effect, Reply
+from device.domain.effects import Calibrate, Effect, Reply
 from device.domain.epc import gtin_of
 from device.domain.events import ClockCorrelated, StoreStarted, StoreStopping
 from device.domain.facts import Fact
@@ -18,7 +18,7 @@ from device.store import alarms, answers, authentication, codes, commands, devic
 from device.store.authentication import Challenge, Refusal
 from device.store.cold import ColdStore
 from device.store.inputs import Happening
-from device.store.notes import CommandSeen, Forgotten, Rebased, ReceiptsFrom, Record
+from device.store.notes import CatalogueSet, CommandSeen, Forgotten, PlanogramSet, Rebased, ReceiptsFrom, Record
 from device.store.plan import Plan
 from device.store.state import Live, State
 from device.store.turn import Turn
@@ -261,9 +261,23 @@ class Store:
         turn.note(CommandSeen(known, inbound.name, found.by, expires, topic, correlation))
         if isinstance(found, Command):
             commands.perform(turn, found, self.cold)
+            self._follow_plan(turn)
         else:
             answers.finish(turn, known, "refused", reason=found.reason)
         self._forget_expired(turn)
+
+    def _follow_plan(self, turn: Turn) -> None:
+        """A new catalogue or planogram holds at once; plates of new slots are asked for their weight, and slots that are gone forgotten."""
+        if not any(isinstance(record.what, CatalogueSet | PlanogramSet) for record in turn.records):
+            return
+        before = self.plan
+        self.plan = turn.plan = self.plan.renewed(self.state)
+        self._forget_places(turn)
+        for slot in self.plan.slots.values():
+            if before.slots.get(slot.id) != slot:
+                self.live.based.discard(slot.id)
+                calibration = self.plan.calibration(slot.scale, slot.channel, self.state)
+                turn.effect(Calibrate(slot.scale, slot.channel, calibration.zero, calibration.per_gram))
 
     def _refuse_unknown(self, turn: Turn, inbound: InboundCommand, refusal: Refusal, topic: str | None) -> None:
         self.refused_unsigned += 1

@@ -36,8 +36,9 @@ def slot_view(turn: Turn, slot_id: str) -> dict[str, Any]:
     known = [count for count in counts if count is not None]
     count = sum(known) if len(known) == len(counts) else None
     return {
-        "products": [{"gtin": gtin, "count": state.counts.get(gtin)} for gtin in slot.products],
+        "products": list(slot.products),
         "count": count,
+        "counts": {gtin: state.counts.get(gtin) for gtin in slot.products} | dict(state.misplaced),
         "grams": None if state.grams is None else round(state.grams, 1),
         "confidence": state.confidence,
         "low": count is not None and count <= slot.low_at,

@@ -110,6 +110,12 @@ class Shop:
         for scale, grams in self.plates.items():
             self.fact(facts.PlateQuiet(scale, 1, self.now, grams, 0.3, True))
 
+    def wake_door_open(self) -> None:
+        """After a restart within a session: the door stands open, the plates are quiet."""
+        self.fact(facts.DoorMoved("lock", self.now, False), facts.RelayMoved("lock", self.now, True))
+        for scale, grams in self.plates.items():
+            self.fact(facts.PlateQuiet(scale, 1, self.now, grams, 0.3, True))
+
     @property
     def now(self) -> float:
         return self.moment.uptime

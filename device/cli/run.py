@@ -1,0 +1,76 @@
+"""``smartstore run``: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from device.app import App
+from device.cli.simulation import simulate
+from device.config import Configuration, load
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, for the journal of systemd and its like."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr(verbose: bool) -> None:
+    """For people on a terminal, JSON lines otherwise."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s") if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--simulate", "simulated", is_flag=True, help="Replace every device by simulated firmware. Every message then says so.")
+@click.option("--control", type=click.Path(path_type=Path), help="With --simulate: where to put the socket of the shopper's hand.")
+@click.option("--seed", type=int, default=0, show_default=True, help="With --simulate: of all that is random.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+def command(config: Path, simulated: bool, control: Path | None, seed: int, verbose: bool) -> None:
+    """Run the store of CONFIG until SIGTERM or Ctrl-C. SIGHUP reads catalogue, planogram, hours and keys again."""
+    log_to_stderr(verbose)
+    if control and not simulated:
+        raise click.UsageError("--control goes with --simulate")
+    configuration = load(config)
+    with ExitStack() as stack:
+        if simulated:
+            simulation = stack.enter_context(simulate(configuration, seed, control))
+            configuration = simulation.configuration
+            click.echo(f"simulated firmware is up; the shopper's hand: {simulation.control}", err=True)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(configuration, simulated))
+
+
+async def _serve(configuration: Configuration, simulated: bool) -> None:
+    await App(configuration, simulated=simulated).run()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed (the extra ``fast``), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,69 @@
+"""Simulated firmware beside the daemon: a process that speaks each device's real protocol, and the configuration that leads to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from device.config import Configuration
+from device.domain.layout import Device, GpioInput, GpioLock, Layout
+from device.domain.port import parse_port
+from device.errors import StoreError
+
+ENDS_WITHIN_S = 5.0
+
+
+class SimulationFailed(StoreError):
+    """The simulated firmware did not come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """``configuration`` has the simulated ports; ``control`` is the socket of the shopper's hand."""
+
+    configuration: Configuration
+    control: Path
+
+
+@contextmanager
+def simulate(configuration: Configuration, seed: int = 0, control: Path | None = None) -> Iterator[Simulation]:
+    """Serve simulated firmware for every device while the context is open.
+
+    Raises SimulationFailed where it does not come up.
+    """
+    arguments = [sys.executable, "-m", "firmware_sims", str(configuration.source), "--seed", str(seed), "--with-parent"]
+    if control:
+        arguments += ["--dir", str(control.parent)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise SimulationFailed(f"the simulated firmware did not start (status {process.wait(ENDS_WITHIN_S)})")
+            served = json.loads(line)
+            os.environ["GPIOZERO_PIN_FACTORY"] = "smartstore-sim"
+            os.environ["SMARTSTORE_SIM_PINS"] = served["pins"]
+            layout = _rewired(configuration.layout, served["ports"])
+            yield Simulation(replace(configuration, layout=layout), Path(served["control"]))
+        finally:
+            process.stdin.close()
+            process.wait(ENDS_WITHIN_S)
+
+
+def _rewired(layout: Layout, ports: dict[str, str]) -> Layout:
+    """The same store, with every device at its simulated port."""
+
+    def moved(device: Device) -> Device:
+        if isinstance(device, GpioLock | GpioInput):
+            return device
+        return device.model_copy(update={"port": parse_port(ports[device.id])})
+
+    tables = ("lock", "scale", "rfid", "thermometer", "reader", "input")
+    return layout.model_copy(update={table: tuple(moved(device) for device in getattr(layout, table)) for table in tables})

@@ -1,0 +1,155 @@
+"""Restarts: the program dies at any moment, and the journal's records are all that is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.domain import facts
+from tests.store.shop import RIESLING, Shop, names
+
+
+def test_a_session_goes_on_after_a_crash_between_two_picks() -> None:
+    shop = Shop()
+    shop.show(sub="anna")
+    shop.open_door()
+    shop.weigh("a", -1250.0)
+    session = shop.last("session.started").session
+    shop.restart()
+    assert shop.last("store.started").resumed == (session,)
+    shop.fact(facts.DoorMoved("lock", shop.now, False), facts.RelayMoved("lock", shop.now, True))
+    for scale, grams in shop.plates.items():
+        shop.fact(facts.PlateQuiet(scale, 1, shop.now, grams, 0.3, True))
+    shop.weigh("a", -1250.0)
+    shop.close_door()
+    shop.wait(3)
+    ended = shop.last("session.ended")
+    assert (ended.session, ended.subject, names(ended.cart), ended.needs_review) == (session, "anna", [(RIESLING, 2)], False)
+    shop.folds()
+
+
+def test_what_changed_while_the_program_was_dead_is_charged_to_the_resumed_session_with_review() -> None:
+    shop = Shop()
+    shop.show()
+    shop.open_door()
+    shop.restart(plates={"a": 6250.0})
+    shop.wake_door_open()
+    shop.close_door()
+    shop.wait(5)
+    ended = shop.last("session.ended")
+    assert names(ended.cart) == [(RIESLING, 1)]
+    assert ended.review_reasons == ("gap",)
+    shop.folds()
+
+
+def test_what_changed_with_the_door_shut_while_the_program_was_dead_is_an_unexplained_removal() -> None:
+    shop = Shop()
+    shop.restart(plates={"a": 6250.0})
+    shop.wake()
+    alarm = shop.last("alarm.raised")
+    assert (alarm.kind, alarm.details["slot"], alarm.details["gtin"]) == ("unexplained_removal", "A", RIESLING)
+    shop.folds()
+
+
+def test_drift_while_the_program_was_dead_is_not_a_sale() -> None:
+    shop = Shop()
+    shop.restart(boot="boot-2", away_s=86_400, plates={"a": 7488.0})
+    shop.wake()
+    assert shop.events("alarm.raised") == []
+
+
+def test_a_door_closed_while_the_program_was_dead_ends_its_session_with_a_cart() -> None:
+    shop = Shop()
+    shop.show()
+    shop.open_door()
+    shop.weigh("a", -1250.0)
+    shop.restart()
+    shop.fact(facts.RelayMoved("lock", shop.now, True))
+    shop.wake()
+    shop.wait(3)
+    assert names(shop.last("session.ended").cart) == [(RIESLING, 1)]
+    assert shop.driven[-1] == ("lock", False)
+    shop.folds()
+
+
+def test_nothing_is_unlocked_by_a_restart() -> None:
+    shop = Shop()
+    shop.locks_answer = False
+    shop.show()
+    shop.driven.clear()
+    shop.restart()
+    shop.locks_answer = True
+    shop.wake()
+    shop.wait(30)
+    assert ("lock", True) not in shop.driven
+    assert shop.last("session.ended").reason == "never_opened"
+    shop.folds()
+
+
+def test_a_relay_found_open_after_the_window_has_passed_is_locked_within_five_seconds() -> None:
+    shop = Shop()
+    shop.show()
+    shop.restart(away_s=60)
+    shop.fact(facts.DoorMoved("lock", shop.now, True), facts.RelayMoved("lock", shop.now, True))
+    shop.driven.clear()
+    shop.wait(5)
+    assert shop.driven[:1] == [("lock", False)]
+    shop.folds()
+
+
+def test_a_door_found_open_with_its_session_alive_is_left_alone() -> None:
+    shop = Shop()
+    shop.show()
+    shop.restart(away_s=60)
+    shop.driven.clear()
+    shop.fact(facts.DoorMoved("lock", shop.now, False), facts.RelayMoved("lock", shop.now, True))
+    shop.wait(10)
+    assert shop.driven == []
+    assert shop.events("session.ended") == []
+
+
+def test_a_used_code_stays_used() -> None:
+    shop = Shop()
+    code = shop.show()
+    shop.wait(20)
+    shop.restart()
+    shop.wake()
+    shop.show(code)
+    assert shop.last("access.denied").reason == "used"
+
+
+def test_a_command_that_was_under_way_has_failed_and_does_not_move_again() -> None:
+    shop = Shop()
+    shop.command("unlock", inbound={"id": "u1"}, zone="fridge")
+    shop.driven.clear()
+    shop.restart()
+    assert shop.reply("u1") == {"status": "failed", "reason": "interrupted", "result": None}
+    assert shop.command("unlock", inbound={"id": "u1"}, zone="fridge")["reason"] == "interrupted"
+    assert shop.driven == []
+
+
+def test_a_power_cut_moves_deadlines_to_the_new_boot() -> None:
+    shop = Shop()
+    shop.show()
+    shop.open_door()
+    shop.wait(600)
+    shop.restart(boot="boot-2", away_s=120)
+    shop.fact(facts.DoorMoved("lock", shop.now, False))
+    shop.wait(1800 - 600 - 120 - 5)
+    assert shop.events("session.ended") == []
+    shop.wait(10)
+    assert shop.last("session.ended").reason == "timeout"
+    shop.folds()
+
+
+@pytest.mark.parametrize("boot", [None, "boot-2"])
+def test_counts_alarms_and_stopped_sales_outlive_a_restart(boot: str | None) -> None:
+    shop = Shop()
+    shop.open_door()
+    shop.close_door()
+    shop.command("stop_sales", zone="fridge")
+    alarms = set(shop.state.alarms)
+    shop.restart(boot=boot)
+    shop.wake()
+    assert set(shop.state.alarms) == alarms
+    assert shop.store.slot_view("A", shop.moment)["count"] == 6
+    assert shop.view["sales"] == "stopped"
