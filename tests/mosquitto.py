@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import shutil
 import signal
 import socket
@@ -109,7 +110,8 @@ class Mosquitto:
     def _write_files(self) -> None:
         folder = self._folder
         folder.mkdir(exist_ok=True)
-        lines = ["per_listener_settings false", f"log_dest file {folder / 'log'}", "log_type all"]
+        # As root it would become the user mosquitto, who cannot read a test's folder.
+        lines = ["per_listener_settings false", f"user {getpass.getuser()}", f"log_dest file {folder / 'log'}", "log_type all"]
         lines.append(f"persistence {'true' if self._persistent else 'false'}")
         if self._persistent:
             lines += [f"persistence_location {folder}/", "autosave_interval 1", "autosave_on_changes true"]

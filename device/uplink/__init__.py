@@ -4,7 +4,8 @@ Reading order: ``uplink`` (what the rest of the program sees), ``pump`` (what go
 window, as numbers).
 """
 
+from device.uplink.homeassistant import discovery
 from device.uplink.outbox import Outbox, OutboxRow
 from device.uplink.uplink import State, Uplink, UplinkHealth
 
-__all__ = ["Outbox", "OutboxRow", "State", "Uplink", "UplinkHealth"]
+__all__ = ["Outbox", "OutboxRow", "State", "Uplink", "UplinkHealth", "discovery"]

@@ -144,6 +144,11 @@ class Uplink:
         if self._out.levels.put(self._topics.level(suffix), b"" if payload is None else to_json(payload)):
             self._wake.set()
 
+    def announce(self, discovery: Mapping[str, object]) -> None:
+        """Another discovery payload for Home Assistant: the planogram has changed."""
+        if self._out.levels.put(self._topics.discovery, to_json(discovery)):
+            self._wake.set()
+
     def publish_status(self) -> None:
         """Ask for the status again, and publish it if it has changed."""
         if self._link is not None and not self._stopping:

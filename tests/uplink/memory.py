@@ -65,7 +65,7 @@ async def until(condition: Callable[[], object], what: str = "") -> None:
     """Return once the condition holds. Looks often; gives up loudly after a generous while."""
     try:
         async with asyncio.timeout(LIMIT_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"did not come true: {what or condition}") from None

@@ -85,7 +85,7 @@ async def test_a_broker_that_is_killed_and_started_under_load_loses_nothing_and_
             for death in range(1, 4):
                 outbox.add(1000)
                 uplink.wake()
-                await until(lambda: len(proxy.acknowledged()) > outbox.newest_seq - 400, f"events before death {death}")  # noqa: B023
+                await until(lambda: len(proxy.acknowledged()) > outbox.newest_seq - 400, f"events before death {death}")
                 await broker.kill()
                 await broker.start()
             await until(lambda: outbox.acknowledged == outbox.newest_seq)
