@@ -81,5 +81,9 @@ class JournalDamaged(StoreError):
         super().__init__(f"{reason}; kept as {quarantine}")
 
 
+class JournalInUse(StoreError):
+    """Another process has the journal open for writing: two daemons of one store."""
+
+
 class UplinkDown(StoreError, ConnectionError):
     """The broker cannot be reached or has refused us. It is retried and never reaches the store."""

@@ -1,0 +1,151 @@
+"""Reading the journal: what the daemon needs at its start, and what people ask for. Nothing here changes the file.
+
+Rows are read in pages of their own, so that no reader holds the write-ahead log for longer than a moment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from device.errors import StoreError
+from device.journal.chain import seal
+from device.journal.schema import APPLICATION_ID, VERSION, Row, connect_read_only, pragma, wal_of
+
+PAGE_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The journal's own page. The anchor is the last row that retention has removed: where the chain now starts."""
+
+    epoch: str
+    acknowledged: int
+    anchor_row: int
+    anchor_seq: int
+    anchor_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row as it lies in the file. ``body`` None: erased, then ``digest`` stands for it in the chain."""
+
+    row: int
+    seq: int | None
+    type: str
+    wall: float
+    body: bytes | None
+    digest: bytes | None
+    hash: bytes
+
+    @property
+    def content(self) -> Row:
+        """The row as it was committed; an erased body is empty."""
+        return Row(self.seq, self.type, self.wall, self.body or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state after ``row``. ``state`` None: damaged."""
+
+    row: int
+    state: bytes | None
+
+
+def open_archive(path: Path) -> sqlite3.Connection:
+    """Open a journal for reading, whether a daemon has it or not; creates nothing. Raises StoreError where there is none, or not ours."""
+    if not path.is_file():
+        raise StoreError(f"there is no journal at {path}")
+    # Without a log beside it no process has the file open, and opening it in the ordinary way would create one.
+    try:
+        connection = connect_read_only(path, immutable=not wal_of(path).exists())
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
+    try:
+        require_ours(connection, path)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{path}: {error}") from error
+        raise
+    return connection
+
+
+def require_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError where the file is another program's database, or of a newer version of this one."""
+    if pragma(connection, "application_id") != APPLICATION_ID:
+        raise StoreError(f"{path} is a database, but not a journal of this program")
+    if (version := pragma(connection, "user_version")) != VERSION:
+        raise StoreError(f"{path} is a journal of version {version}; this program knows {VERSION}")
+
+
+def book_of(connection: sqlite3.Connection) -> Book:
+    """The journal's own page. Raises sqlite3.DatabaseError where it is missing."""
+    found = connection.execute("SELECT epoch, acknowledged, anchor_row, anchor_seq, anchor_hash FROM meta").fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError("the journal has no epoch")
+    return Book(*found)
+
+
+def newest_of(connection: sqlite3.Connection, book: Book) -> tuple[int, int, bytes]:
+    """The newest row, the newest seq and the hash of the newest row; those of the anchor where no row is left."""
+    row, chained = connection.execute("SELECT row, hash FROM record ORDER BY row DESC LIMIT 1").fetchone() or (
+        book.anchor_row,
+        book.anchor_hash,
+    )
+    seq = connection.execute("SELECT max(seq) FROM record").fetchone()[0]
+    return row, seq if seq is not None else book.anchor_seq, chained
+
+
+def rows_after(connection: sqlite3.Connection, row: int) -> Iterator[Stored]:
+    """Every row after ``row``, oldest first."""
+    query = "SELECT row, seq, type, wall, body, digest, hash FROM record WHERE row > ? ORDER BY row LIMIT ?"
+    while page := _page(connection.execute(query, (row, PAGE_ROWS))):
+        for fields in page:
+            yield Stored(*fields)
+        row = page[-1][0]
+
+
+def _page(cursor: sqlite3.Cursor) -> list[Any]:
+    page: list[Any] = []
+    try:
+        page.extend(cursor)
+    except sqlite3.DatabaseError:
+        # The sound rows before a damaged one first; the error comes again where the next page starts with it.
+        if not page:
+            raise
+    return page
+
+
+def snapshots_of(connection: sqlite3.Connection, epoch: str) -> Iterator[Snapshot]:
+    """The snapshots, newest first."""
+    for row, sealed, packed in connection.execute("SELECT row, hash, state FROM snapshot ORDER BY row DESC").fetchall():
+        try:
+            state = zlib.decompress(packed)
+        except zlib.error:
+            yield Snapshot(row, None)
+            continue
+        yield Snapshot(row, state if seal(epoch, row, state) == sealed else None)
+
+
+def starting_point(connection: sqlite3.Connection, book: Book) -> Snapshot | None:
+    """The newest sound snapshot that the rows go on from. None: the state is the fold of all rows.
+
+    Raises sqlite3.DatabaseError where neither a snapshot nor all rows are there.
+    """
+    for snapshot in snapshots_of(connection, book.epoch):
+        if snapshot.state is not None and snapshot.row >= book.anchor_row:
+            return snapshot
+    if book.anchor_row > 0:
+        raise sqlite3.DatabaseError("no snapshot is sound, and the rows before them are gone")
+    return None
+
+
+def evidence_of(connection: sqlite3.Connection, id_: str) -> bytes | None:
+    """The blob of a piece of evidence."""
+    found = connection.execute("SELECT trace FROM evidence WHERE id = ?", (id_,)).fetchone()
+    return None if found is None else found[0]
