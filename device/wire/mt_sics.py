@@ -22,6 +22,7 @@ _WEIGHT = re.compile(rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za
 _TOLD = re.compile(rb'(I[0-9]{1,2}) A "([^"]*)"')
 _REFUSED = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) ([IL])")
 _DONE = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) A")
+_BEGINNING = re.compile(rb'S [SD] |I[0-9] A "')
 _ERROR = re.compile(rb"E[STL]")
 
 
@@ -33,12 +34,25 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Message | Noise]:
         """What ``data`` completes."""
-        return [line if isinstance(line, Noise) else _message(line) for line in self._lines.feed(data)]
+        out: list[Message | Noise] = []
+        for line in self._lines.feed(data):
+            message = line if isinstance(line, Noise) else _message(line)
+            out += _behind_noise(line) if isinstance(message, Noise) and isinstance(line, bytes) else [message]
+        return out
 
 
 def request(command: str) -> bytes:
     """A command as sent, e.g. ``SIR``."""
     return command.encode("ascii") + b"\r\n"
+
+
+def _behind_noise(line: bytes) -> list[Message | Noise]:
+    """What began after an interference, or after a restart in the middle of a line: only forms too long to be an accident."""
+    for begin in _BEGINNING.finditer(line, 1):
+        message = _message(line[begin.start() :])
+        if not isinstance(message, Noise):
+            return [Noise(line[: begin.start()]), message]
+    return [Noise(line)]
 
 
 def _message(line: bytes) -> Message | Noise:

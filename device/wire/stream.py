@@ -36,6 +36,7 @@ WEIGH = b"W\r"
 _BALANCE = re.compile(rb"(ST|US|OL|QT),([+-][0-9. ]{8,9})([ A-Za-z%]{2}[A-Za-z%])")
 _INDICATOR = re.compile(rb"(ST|US|OL),(GS|NT|TR),([+-][0-9. ]{7})([ A-Za-z][A-Za-z])")
 _CAS = re.compile(rb"(ST|US|OL),(GS|NT),.[\x80-\xff],([ +\-0-9.]{8}) ([ A-Za-z][A-Za-z])", re.DOTALL)
+_BEGINNING = re.compile(rb"(?:ST|US|OL|QT),")
 _NCI = re.compile(rb" *(-? *[0-9]*\.?[0-9]+) *(lb|kg|oz|g|LB|KG|OZ|G) *")
 _NCI_STATUS = re.compile(rb"S?([\x30-\x3f\x70-\x7f]{2,3})")
 
@@ -67,9 +68,11 @@ class Decoder:
             else:
                 streamed = _streamed(line)
                 message = streamed or self._polled(line)
-                if not isinstance(message, Noise):
+                if isinstance(message, Noise):
+                    out += _behind_noise(line)
+                else:
                     self.polled = streamed is None
-                out.append(message)
+                    out.append(message)
         return out
 
     def _polled(self, line: bytes) -> Message | Noise:
@@ -86,6 +89,15 @@ class Decoder:
         if match is None:
             return NotGross(line.decode("ascii"))
         return Weight(float(match[1].replace(b" ", b"")), match[2].decode("ascii").lower(), (first & 1) == self._stable_bit)
+
+
+def _behind_noise(line: bytes) -> list[Message | Noise]:
+    """A streamed line that began after an interference."""
+    for begin in _BEGINNING.finditer(line, 1):
+        message = _streamed(line[begin.start() :])
+        if message is not None:
+            return [Noise(line[: begin.start()]), message]
+    return [Noise(line)]
 
 
 def _streamed(line: bytes) -> Message | None:

@@ -20,8 +20,8 @@ class Codec(Protocol):
 
 
 CODECS: dict[str, tuple[Callable[[], Codec], list[bytes]]] = {
-    "mt_sics": (mt_sics.Decoder, list(capture("mt_sics").values())),
-    "stream": (stream.Decoder, list(capture("stream").values())),
+    "mt_sics": (mt_sics.Decoder, [*capture("mt_sics").values(), b"x" * 300]),
+    "stream": (stream.Decoder, [*capture("stream").values(), b"x" * 80]),
     "r200": (r200.Decoder, list(capture("r200").values())),
     "shelf_board": (shelf_board.Decoder, list(capture("shelf_board").values())),
     "gm65": (gm65.decoder, [gm65.ACKNOWLEDGED, b"06901234567892\r", b"abcd\r\n", b"x" * 300 + b"\n"]),

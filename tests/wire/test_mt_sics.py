@@ -56,6 +56,12 @@ def test_a_damaged_line_is_noise_and_not_another_weight(line: bytes) -> None:
     assert Decoder().feed(line + b"\r\n") == [Noise(line)]
 
 
+def test_a_weight_behind_an_interference_and_a_greeting_behind_a_broken_line_are_read() -> None:
+    assert Decoder().feed(b"\xf3?S S" + GOLDEN["stable"]) == [Noise(b"\xf3?S S"), Weight(100.0, "g", True)]
+    assert Decoder().feed(b'S S     10I4 A "B021"\r\n') == [Noise(b"S S     10"), Told("I4", "B021")]
+    assert Decoder().feed(b"xxS I\r\n") == [Noise(b"xxS I")], "too short to be believed"
+
+
 def test_a_line_without_end_is_dropped_whole_and_the_next_one_is_read() -> None:
     decoder = Decoder()
     for _ in range(100):

@@ -66,6 +66,12 @@ def test_a_decoder_knows_whether_its_scale_has_to_be_asked() -> None:
     assert decoder.polled
 
 
+@pytest.mark.parametrize("name", ["ad_stable", "ad_net", "cas_stable"])
+def test_a_line_behind_an_interference_is_read(name: str) -> None:
+    (message,) = Decoder().feed(GOLDEN[name])
+    assert Decoder().feed(b"\xf3ST,+00" + GOLDEN[name]) == [Noise(b"\xf3ST,+00"), message]
+
+
 @pytest.mark.parametrize(
     "line",
     [
