@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until told to stop; the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.with_parent and stat.S_ISREG(os.fstat(0).st_mode):
+    if options.with_parent and not _has_an_end(0):
         parser.error("--with-parent needs a pipe or a terminal as standard input")
     try:
         plan = read_plan(options.config)
@@ -105,6 +105,11 @@ async def run(world: World, lines: list[Line], directory: Path, *, with_parent: 
             if with_parent:
                 loop.remove_reader(0)
     shutil.rmtree(directory / "w1", ignore_errors=True)
+
+
+def _has_an_end(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 def _read_on(ended: asyncio.Event) -> None:

@@ -162,18 +162,19 @@ class Faulty:
         self.sim.power_cycle()
 
     def receive(self, data: bytes) -> bytes:
+        heard = data
         for fault, _ in self._faults.values():
-            data = fault.hears(data)
-        if not data:
+            heard = fault.hears(heard)
+        if data and not heard:
             return b""
-        return self._out(self.sim.receive(data), 0.0)
+        return self._out(self.sim.receive(heard), 0.0)
 
     def tick(self, dt: float) -> bytes:
         said = self._out(self.sim.tick(dt), dt)
         for name, (fault, left_s) in tuple(self._faults.items()):
             if left_s is None:
                 continue
-            if left_s <= dt:
+            if left_s <= dt + 1e-9:
                 del self._faults[name]
             else:
                 self._faults[name] = fault, left_s - dt

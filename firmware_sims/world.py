@@ -177,7 +177,7 @@ class World:
     def put(self, slot: str, count: int = 1, gtin: str | None = None, who: str = "shopper", anyway: bool = False) -> list[Item]:
         """Put items down: what the hand holds, the last taken first; what it does not hold is new."""
         place = self._reach(slot, anyway)
-        hand = self.hand(who)
+        hand = self.hands.get(who, [])
         held = [item for item in reversed(hand) if gtin in (None, item.gtin)][:count]
         wanted = gtin or (held[0].gtin if held else place.products[0])
         items = held + [self.cellar.bring(wanted) for _ in range(count - len(held))]

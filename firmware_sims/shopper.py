@@ -1,0 +1,223 @@
+"""People in a simulated cabinet: what they do, when, and what they walk away with.
+
+``plan`` makes a visit from a seed and the shelves as they are, as a list of timed steps with the cart that must come of it; nothing
+here has a clock until ``play`` does it. ``python -m firmware_sims.shopper`` plays one visit over the control channel and says each
+step as a line of JSON: ``says`` (a sentence), ``did`` (the order), and at the end ``cart``, which is the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from firmware_sims.control import CannotDo, Hand, hand
+
+COUNTS = {1: "a", 2: "two", 3: "three"}
+NO_ENTRY_S = 5.0
+"""How long a shopper pulls at a door that stays locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """After ``pause_s`` something is done; ``says`` tells it in a sentence without its subject."""
+
+    pause_s: float
+    order: dict[str, Any]
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one person does with the door open, and what the basket then holds: quantity by GTIN."""
+
+    zone: str
+    steps: tuple[Step, ...]
+    cart: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a person shops. ``takes`` and ``returns`` None: as it comes. Chances are by occasion."""
+
+    takes: int | None = None
+    returns: int | None = None
+    leans: float = 0.15
+    pairs: float = 0.15
+    misplaces: float = 0.0
+    hurry_s: float = 0.8
+    linger_s: float = 3.0
+
+
+@dataclass
+class _Shelves:
+    """The shelves as the plan goes on: GTINs by slot, the front one last, and who holds what."""
+
+    slots: dict[str, list[str]]
+    names: dict[str, str]
+    held: list[tuple[str, str]] = field(default_factory=list)
+
+
+def plan(seed: int, layout: dict[str, Any], state: dict[str, Any], zone: str, habits: Habits = Habits()) -> Visit:
+    """A visit to a cabinet: items taken, some put back where they came from. ``layout`` and ``state`` are the control channel's."""
+    chance = random.Random(f"shopper {seed}")
+    shelves = _shelves(layout, state, zone)
+    takes = habits.takes if habits.takes is not None else chance.choice((0, 1, 1, 1, 2, 2, 3))
+    returns = habits.returns if habits.returns is not None else chance.choice((0, 0, 0, 1)) if takes else 0
+    doings = _order_of_doings(chance, takes, min(returns, takes))
+    steps: list[Step] = []
+    for doing in doings:
+        if chance.random() < habits.leans and shelves.slots:
+            steps.append(_lean(chance, shelves, habits))
+        step = _take(chance, shelves, habits) if doing == "take" else _give_back(chance, shelves, habits)
+        if step is not None:
+            steps.append(step)
+    return Visit(zone, tuple(steps), dict(Counter(gtin for _, gtin in shelves.held)))
+
+
+def plan_restock(layout: dict[str, Any], state: dict[str, Any], zone: str) -> Visit:
+    """A visit that fills every slot of a cabinet with its first product, up to its capacity."""
+    steps = []
+    for name, slot in layout["slots"].items():
+        missing = slot["capacity"] - state["slots"][name]["count"]
+        if slot["zone"] == zone and missing > 0:
+            gtin = slot["products"][0]
+            says = f"puts {missing} of {layout['products'][gtin]['name']} on {name}"
+            steps.append(Step(1.5, {"do": "put", "slot": name, "gtin": gtin, "count": missing, "who": "staff"}, says))
+    return Visit(zone, tuple(steps), {})
+
+
+def _shelves(layout: dict[str, Any], state: dict[str, Any], zone: str) -> _Shelves:
+    slots = {name: slot for name, slot in state["slots"].items() if slot["zone"] == zone}
+    names = {gtin: product["name"] for gtin, product in layout["products"].items()}
+    return _Shelves({name: [item["gtin"] for item in slot["items"]] for name, slot in slots.items()}, names)
+
+
+def _order_of_doings(chance: random.Random, takes: int, returns: int) -> list[str]:
+    """Takes and returns mixed, with something in the hand at every return."""
+    doings: list[str] = []
+    held = 0
+    while takes or returns:
+        if returns and held and (not takes or chance.random() < 0.4):
+            doings.append("give")
+            returns, held = returns - 1, held - 1
+        else:
+            doings.append("take")
+            takes, held = takes - 1, held + 1
+    return doings
+
+
+def _pause(chance: random.Random, habits: Habits) -> float:
+    return round(chance.uniform(habits.hurry_s, habits.linger_s), 2)
+
+
+def _lean(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step:
+    order: dict[str, Any] = {"do": "lean", "slot": chance.choice(sorted(shelves.slots))}
+    order |= {"grams": round(chance.uniform(200, 4000)), "seconds": round(chance.uniform(0.3, 1.5), 2)}
+    return Step(_pause(chance, habits), order, "leans on the shelf to read a label")
+
+
+def _take(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step | None:
+    stocked = sorted(name for name, items in shelves.slots.items() if items)
+    if not stocked:
+        return None
+    slot = chance.choice(stocked)
+    items = shelves.slots[slot]
+    count = 2 if len(items) > 1 and items[-1] == items[-2] and chance.random() < habits.pairs else 1
+    gtin = items[-1]
+    del items[-count:]
+    shelves.held += [(slot, gtin)] * count
+    order = {"do": "take", "slot": slot, "gtin": gtin, "count": count}
+    return Step(_pause(chance, habits), order, f"takes {COUNTS[count]} {shelves.names[gtin]} from {slot}")
+
+
+def _give_back(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step | None:
+    if not shelves.held:
+        return None
+    slot, gtin = shelves.held.pop(chance.randrange(len(shelves.held)))
+    others = sorted(name for name in shelves.slots if name != slot)
+    says = f"thinks again and puts the {shelves.names[gtin]} back on {slot}"
+    if others and chance.random() < habits.misplaces:
+        slot = chance.choice(others)
+        says = f"puts the {shelves.names[gtin]} down on {slot}, where it does not belong"
+    shelves.slots[slot].append(gtin)
+    return Step(_pause(chance, habits), {"do": "put", "slot": slot, "gtin": gtin}, says)
+
+
+async def play(
+    visitor: Hand, visit: Visit, *, reader: str, code: str, hold_s: float = 0.8, pace: float = 1.0, closing_pause_s: float = 1.2
+) -> AsyncIterator[dict[str, Any]]:
+    """Show the code, open, do the steps, close and leave; each as it is done, the last with the true ``cart``.
+
+    Raises CannotDo ("locked") where the door does not open.
+    """
+    show = {"do": "show", "reader": reader, "code": code, "hold_s": hold_s}
+    yield await _do(visitor, Step(0.0, show, "shows a code at the door"), pace)
+    await visitor.open(visit.zone, NO_ENTRY_S)
+    yield {"says": "opens the door", "did": {"do": "open", "zone": visit.zone}}
+    for step in visit.steps:
+        yield await _do(visitor, step, pace)
+    yield await _do(visitor, Step(closing_pause_s, {"do": "close", "zone": visit.zone}, "closes the door"), pace)
+    items = (await visitor.do("leave"))["items"]
+    cart = dict(Counter(item["gtin"] for item in items))
+    yield {"says": "leaves" if items else "leaves with nothing", "did": {"do": "leave"}, "cart": cart, "items": items}
+
+
+async def _do(visitor: Hand, step: Step, pace: float) -> dict[str, Any]:
+    await asyncio.sleep(step.pause_s * pace)
+    arguments = {name: value for name, value in step.order.items() if name != "do"}
+    answer = await visitor.do(step.order["do"], **arguments)
+    return {"says": step.says, "did": step.order, **answer}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play one visit; exit status 1 where the door stayed locked."""
+    parser = argparse.ArgumentParser(prog="python -m firmware_sims.shopper", description="One shopper in a simulated store.")
+    parser.add_argument("--control", type=Path, required=True, help="the simulated store's control socket")
+    parser.add_argument("--code", required=True, help="the entry code to show")
+    parser.add_argument("--zone", help="default: the first cabinet that has a reader")
+    parser.add_argument("--reader", help="default: the zone's first")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--takes", type=int, help="so many items, one at a time; default: as it comes")
+    parser.add_argument("--returns", type=int, help="so many of them go back")
+    parser.add_argument("--pace", type=float, default=1.0, help="factor on all pauses")
+    parser.add_argument("--restock", action="store_true", help="fill the shelves instead of shopping")
+    options = parser.parse_args(arguments)
+    try:
+        return asyncio.run(_visit(options, _say))
+    except (CannotDo, OSError, KeyError) as reason:
+        _say({"error": f"{reason}", "entered": False})
+        return 1
+
+
+def _say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def _visit(options: argparse.Namespace, say: Callable[[dict[str, Any]], None]) -> int:
+    async with hand(options.control) as visitor:
+        layout, state = await visitor.do("layout"), await visitor.state()
+        readers: dict[str, str] = layout["readers"]
+        cabinets = [zone for zone in readers.values() if layout["zones"][zone]["kind"] == "cabinet"]
+        zone = options.zone or cabinets[0]
+        reader = options.reader or next(name for name, where in readers.items() if where == zone)
+        if options.restock:
+            visit = plan_restock(layout, state, zone)
+        else:
+            habits = Habits() if options.takes is None else Habits(takes=options.takes, pairs=0.0)
+            visit = plan(options.seed, layout, state, zone, replace(habits, returns=options.returns))
+        async for line in play(visitor, visit, reader=reader, code=options.code, pace=options.pace):
+            say(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
