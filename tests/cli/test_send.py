@@ -184,8 +184,7 @@ async def test_answers_to_others_and_nonsense_are_not_ours(tmp_path: Path, key_f
 async def test_a_password_of_a_file_is_used(tmp_path: Path, key_file: Path) -> None:
     (tmp_path / "password").write_text("s3cret\n")
     more = 'username = "store"\npassword_file = "password"'
-    as_ourselves = ("user root",)  # where the tests run as root, Mosquitto would else be somebody who cannot read our folder
-    async with Mosquitto(tmp_path, users={"store": "s3cret"}, settings=as_ourselves) as broker:
+    async with Mosquitto(tmp_path, users={"store": "s3cret"}) as broker:
         config = write_config(tmp_path, broker.url, more=more)
         status, out, _ = await run(config, "reload", "--key", key_file, "--wait", "0.2")
         assert "no answer" in out
