@@ -1,0 +1,75 @@
+# make demo    the whole store on this machine, without hardware: watch shoppers buy; Ctrl-C ends it
+# make test    everything that has to hold
+# make setup   what a developer needs, without running anything
+# make lint    the part of `make test` that runs no test; make format mends what can be mended
+# make soak    the long campaigns; make bench the benchmarks; make schema writes docs/schema; make lock renews the tested versions
+#
+# All of them set themselves up, in .venv. PYTHON=... names the Python (3.11 to 3.13), WORKERS=... how many processes test at once.
+
+.PHONY: help setup demo test lint format soak bench schema lock broker clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet --no-input
+# a file says what has been installed, and is older than what says what should be
+WANTED := pyproject.toml .ci/requirements.lock
+DEMO := .venv/.installed-demo
+DEV := .venv/.installed-dev
+
+help:
+	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+
+setup: $(DEV) broker
+
+demo: $(DEMO)
+	@$(BIN)/smartstore demo
+
+test: $(DEV) broker
+	@WORKERS=$(WORKERS) .ci/checks test
+
+lint: $(DEV)
+	@.ci/checks lint
+
+format: $(DEV)
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+soak: $(DEV) broker
+	@$(BIN)/python -m pytest -m soak --timeout 0
+
+bench: $(DEV) broker
+	@$(BIN)/python -m pytest -q -s tests/bench --timeout 600
+
+schema: $(DEV)
+	@$(BIN)/python -m device.config.schema docs/schema
+
+lock: $(DEV)
+	@$(PIP) install --upgrade --upgrade-strategy eager -e '.[dev]'
+	@head -2 .ci/requirements.lock >.ci/requirements.new
+	@$(BIN)/python -m pip freeze --exclude-editable >>.ci/requirements.new
+	@mv .ci/requirements.new .ci/requirements.lock
+	@touch $(DEMO) $(DEV)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- what it takes ----------------------------------------------------------------------------------------------------------
+
+$(DEMO): $(WANTED)
+	@.ci/venv .venv $(PYTHON)
+	@echo "make: installing what the demo needs into .venv"
+	@$(PIP) install -c .ci/requirements.lock -e '.[demo]'
+	@touch $@
+
+$(DEV): $(WANTED)
+	@.ci/venv .venv $(PYTHON)
+	@echo "make: installing what development needs into .venv"
+	@$(PIP) install -c .ci/requirements.lock -e '.[dev]'
+	@touch $@ $(DEMO)
+
+# The tests talk to a real broker.
+broker:
+	@command -v mosquitto >/dev/null 2>&1 || test -x /usr/sbin/mosquitto || .ci/debian mosquitto
