@@ -38,7 +38,7 @@ from device.store.plan import Plan
 from device.store.state import State
 from device.store.store import Store, Trust
 from device.supervise import supervise
-from device.uplink import Uplink, discovery
+from device.uplink import Outbox, Uplink, discovery
 from device.watchdog import Watchdog
 
 log = logging.getLogger("smartstore")
@@ -47,7 +47,6 @@ LOCKS_WITHIN_S = 1.5
 """At the end, so long is waited for locks to confirm that they are shut."""
 HALT_WITHIN_S = 1.0
 STATUS_EVERY_S = 60.0
-TRIM_EVERY_S = 3_600.0
 READY_WITHIN_S = 3.0
 """So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
 
@@ -146,7 +145,7 @@ class App:
             layout.mqtt,
             layout.store.id,
             self._journal.epoch,
-            self._journal,
+            cast("Outbox", self._journal),  # its rows may lack a seq, those of ``events`` never do
             self._inbound,
             self._status,
             refused=self._event_refused,
@@ -162,7 +161,6 @@ class App:
         self._since = clock.now()
         self._told_status = 0.0
         self._told_trust = clock.now().trusted
-        self._trimmed_at = 0.0
         self._counted = (0, 0, clock.now().uptime)
         self._ready = False
 
@@ -263,9 +261,6 @@ class App:
                 self._publish("health", self._health(moment))
             self._told_trust = moment.trusted
             self._uplink.publish_status()
-        if moment.uptime - self._trimmed_at >= TRIM_EVERY_S:
-            self._trimmed_at = moment.uptime
-            self._journal.trim(moment.wall)
 
     # What others ask for
 
@@ -298,8 +293,8 @@ class App:
             "load": figures["load"],
             "memory_mb": figures["memory_mb"],
             "cpu_s": figures["cpu_s"],
-            "journal_unsent": self._journal.newest_seq - self._journal.acknowledged,
-            "journal_mb": round(self._journal.size_mb, 2),
+            "journal_unsent": self._journal.pressure.unsent,
+            "journal_mb": round(self._journal.pressure.mb, 2),
             "samples_per_s": round((self.engine.inbox.samples - samples) / passed, 1),
             "events_per_s": round((seq - events) / passed, 3),
             "refused_unsigned": self._core.store.refused_unsigned,

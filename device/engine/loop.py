@@ -17,7 +17,7 @@ from device.engine.core import Core
 from device.engine.inbox import Inbox
 from device.engine.records import dump_state, row_of
 from device.errors import JournalFull
-from device.journal import Evidence, Journal, Row, Trace, encode
+from device.journal import Evidence, Journal, Room, Row, Trace, encode
 from device.store.inputs import ClockSynchronised, JournalRoom, NewChallenge, Tick
 from device.store.notes import Record
 from device.store.store import Input
@@ -31,6 +31,7 @@ HELD_RECORDS = 10_000
 RETRY_S = 1.0
 SECOND_S = 1.0
 CLOCK_EVERY_S = 10.0
+TRIM_EVERY_S = 60.0
 
 
 class Outlets(Protocol):
@@ -71,7 +72,6 @@ class Engine:
         self.core = core
         self.clock = clock
         self.inbox = Inbox(core.facts, lambda: core.sensing.deadline)
-        self.turns = 0
         self.written = 0
         self._journal = journal
         self._locks = locks
@@ -84,6 +84,7 @@ class Engine:
         self._since_snapshot = 0
         self._next_second = 0.0
         self._next_clock = 0.0
+        self._next_trim = 0.0
         self._stuck_until: float | None = None
 
     async def run(self) -> None:
@@ -118,10 +119,16 @@ class Engine:
             self._tell_done()
         if inputs:
             self._outlets.levels(moment)
-        self.turns += 1
+        await self._tidy(moment)
         if durable and self._since_snapshot >= SNAPSHOT_EVERY:
             self._since_snapshot = 0
+            await self._snapshot()
+
+    async def _snapshot(self) -> None:
+        try:
             await self._journal.snapshot(dump_state(self.core.store.state))
+        except JournalFull as full:
+            log.warning("no snapshot, the next start takes longer: %s", full)
 
     def _tell_done(self) -> None:
         """Whoever waits for an outcome may believe it now."""
@@ -144,7 +151,7 @@ class Engine:
         if moment.uptime >= self._next_clock:
             self._next_clock = moment.uptime + CLOCK_EVERY_S
             own += self._look_at_clock()
-        room = self._journal.room if not self._held else "full"
+        room: Room = "full" if self._held else self._journal.pressure.room
         if room != self.core.store.live.journal_room:
             own.append(JournalRoom(room))
         return own
@@ -165,7 +172,7 @@ class Engine:
         if self._stuck_until is not None and now < self._stuck_until:
             return False
         try:
-            await self._journal.commit(self._held, evidence=self._evidence)
+            await self._store(self._held, self._evidence)
         except JournalFull as full:
             if self._stuck_until is None:
                 log.error("the journal cannot be written, nothing is sold: %s", full)
@@ -182,6 +189,23 @@ class Engine:
         self._held, self._evidence = [], []
         self._outlets.committed()
         return True
+
+    async def _store(self, rows: Sequence[Row], evidence: Sequence[Evidence]) -> None:
+        """Commit; where there is no room, without the evidence and into the reserve, which is kept for just this."""
+        try:
+            await self._journal.commit(rows, evidence=evidence)
+        except JournalFull:
+            await self._journal.commit(rows, force=True)
+
+    async def _tidy(self, moment: Moment) -> None:
+        """Once a minute: let old records go, and, while the journal cannot be written, see whether it can again."""
+        if moment.uptime < self._next_trim:
+            return
+        self._next_trim = moment.uptime + (RETRY_S if self._held else TRIM_EVERY_S)
+        try:
+            await self._journal.trim(moment.wall if moment.trusted else self.clock.floor)
+        except JournalFull as full:
+            log.debug("no room after a trim: %s", full)
 
     def _perform(self, effects: Sequence[Effect], durable: bool, moment: Moment) -> None:
         for effect in effects:

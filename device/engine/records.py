@@ -9,7 +9,7 @@ from typing import get_args
 from device.domain.envelope import EVENTS, Origin, adapter, data_of, parse, record_of, render
 from device.domain.events import Event
 from device.domain.moment import Moment
-from device.journal.schema import Row
+from device.journal import Row
 from device.store.fold import apply
 from device.store.notes import NOTES, Record
 from device.store.state import State
