@@ -22,12 +22,12 @@ DEV := .venv/.installed-dev
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
 
-setup: $(DEV) broker
+setup: broker $(DEV)
 
 demo: $(DEMO)
 	@$(BIN)/smartstore demo
 
-test: $(DEV) broker
+test: broker $(DEV)
 	@WORKERS=$(WORKERS) .ci/checks test
 
 lint: $(DEV)
@@ -37,10 +37,10 @@ format: $(DEV)
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-soak: $(DEV) broker
+soak: broker $(DEV)
 	@$(BIN)/python -m pytest -m soak --timeout 0
 
-bench: $(DEV) broker
+bench: broker $(DEV)
 	@$(BIN)/python -m pytest -q -s tests/bench --timeout 600
 
 schema: $(DEV)
