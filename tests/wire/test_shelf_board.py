@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from device.wire.noise import Noise
@@ -18,6 +20,11 @@ def test_the_golden_samples_are_read() -> None:
 def test_requests_are_the_documents() -> None:
     assert hello_request() == GOLDEN["hello_request"]
     assert configure(80, 0b11) == GOLDEN["configure"]
+
+
+def test_the_document_for_firmware_authors_has_the_golden_bytes() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "shelf-board.md").read_text(encoding="utf-8")
+    assert all(f"`{vector.hex(' ').upper()}`" in document for vector in GOLDEN.values())
 
 
 def test_hello_answer_and_status_are_read() -> None:
