@@ -8,7 +8,7 @@ It stands on pymodbus's asyncio client, of which these habits (3.16) are account
 - It reconnects by itself, unless ``reconnect_delay`` is 0, and it hangs up a TCP connection after a few requests without an answer, for all
   units behind it. Time-outs are therefore kept here, where they do not reach its count.
 - It takes any frame of the unit for the answer, drops others with an error in the log, and raises in a callback of the event loop on a
-  frame that it cannot decode. ``trace_packet`` sees the bytes first: only what answers the request goes on (``device.wire.modbus``).
+  frame that it cannot decode. ``trace_packet`` sees the bytes first: only what answers the request goes on.
 - It waits with ``asyncio.wait_for``, which up to Python 3.11 loses a cancellation that comes together with the answer.
 - ``connect`` returns before a serial transport has been set up; closed in between, it would come up as a dead connection.
 - It writes each failure to its log. The supervisor says it once.
@@ -33,8 +33,6 @@ from pymodbus.pdu import ModbusPDU
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
 from device.errors import DeviceGone, DeviceRefused, DeviceSilent
 from device.ports.turns import DOUBTFUL, ORDER, POLL, Place, Turns
-from device.wire.modbus import rtu_answer, tcp_answer
-from device.wire.noise import Noise
 
 USUAL_BAUD = 9600
 CONNECT_S = 3.0
@@ -55,14 +53,21 @@ _NO_ANSWER_BEHIND_GATEWAY = (10, 11)
 _T = TypeVar("_T")
 _Client = AsyncModbusSerialClient | AsyncModbusTcpClient
 
+Sift = Callable[[bytes, bytes], bytes | None]
+"""Finds, given a request, the frame that answers it in what has been received; None while there is none."""
+
 
 class ModbusPort:
-    """One port of the configuration. Made without I/O; all devices on the port must share the object: see ``shared_port``."""
+    """One port of the configuration. Made without I/O; all devices on the port must share the object: see ``shared_port``.
 
-    def __init__(self, address: PortAddress) -> None:
+    ``sift`` tells an answer from noise, in the framing of the port.
+    """
+
+    def __init__(self, address: PortAddress, sift: Sift) -> None:
         if not isinstance(address, SerialAddress | TcpAddress):
             raise TypeError("Modbus goes over serial: or tcp:")
         self._address = address
+        self._sift = sift
         self._line: _Line | None = None
         self._opening = asyncio.Lock()
 
@@ -75,7 +80,7 @@ class ModbusPort:
         """
         async with self._opening:
             if self._line is None or not self._line.connected:
-                self._line = await _Line.open(self._address, device)
+                self._line = await _Line.open(self._address, self._sift, device)
             line = self._line
             line.members += 1
         try:
@@ -89,12 +94,12 @@ class ModbusPort:
 _ports: WeakValueDictionary[str, ModbusPort] = WeakValueDictionary()
 
 
-def shared_port(address: PortAddress) -> ModbusPort:
+def shared_port(address: PortAddress, sift: Sift) -> ModbusPort:
     """The port of this address, the same object for all who ask while one of them keeps it: a wire is one thing in a process."""
     key = address.path if isinstance(address, SerialAddress) else str(address)
     port = _ports.get(key)
     if port is None:
-        port = _ports[key] = ModbusPort(address)
+        port = _ports[key] = ModbusPort(address, sift)
     return port
 
 
@@ -111,7 +116,7 @@ class Unit:
         self._number = number
         self._place = place
         self._answered_at = line.now()
-        self.noise: list[Noise] = []
+        self.noise: list[bytes] = []
         """What was dropped as nonsense, at most one piece a question; the driver reports and clears it."""
 
     @asynccontextmanager
@@ -147,7 +152,7 @@ class Unit:
         if not line.rests(self._number) or self._place.urgency == ORDER:
             answer = await line.exchange(question, self._number)
             if nonsense := line.take_nonsense():
-                self.noise.append(Noise(nonsense))
+                self.noise.append(nonsense)
         if not line.connected:
             raise DeviceGone(self._device, line.lost_because)
         if answer is None:
@@ -173,11 +178,12 @@ class Unit:
 class _Line:
     """An open port. Never reopened: a new connection is a new line."""
 
-    def __init__(self, address: SerialAddress | TcpAddress) -> None:
+    def __init__(self, address: SerialAddress | TcpAddress, sift: Sift) -> None:
         self.members = 0
         self.turns = Turns()
         self.lost_because = f"{address} was lost"
         self.answered_at = self.now()
+        self._answer_of = sift
         self._made = asyncio.Event()
         self._request = b""
         self._unanswering = b""
@@ -191,7 +197,6 @@ class _Line:
         if isinstance(address, SerialAddress):
             baud = address.baud or USUAL_BAUD
             character_s = _CHARACTER_BITS / baud
-            self._answer_of = rtu_answer
             self._gap_s = max(3.5 * character_s, 0.00175)
             self._client = AsyncModbusSerialClient(
                 address.path,
@@ -207,7 +212,6 @@ class _Line:
             )
         else:
             character_s = 0.0
-            self._answer_of = tcp_answer
             self._gap_s = 0.0
             self._client = AsyncModbusTcpClient(
                 address.host,
@@ -221,9 +225,9 @@ class _Line:
         self._answer_s = _UNIT_S + _FRAME_CHARACTERS * character_s
 
     @classmethod
-    async def open(cls, address: SerialAddress | TcpAddress, device: str) -> _Line:
+    async def open(cls, address: SerialAddress | TcpAddress, sift: Sift, device: str) -> _Line:
         """Raises DeviceGone."""
-        line = cls(address)
+        line = cls(address, sift)
         try:
             connected = await _with_cancellation(line._client.connect())
             if connected:

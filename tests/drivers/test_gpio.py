@@ -42,6 +42,15 @@ class Hand:
     def chatters(self, number: int, times: int) -> None:
         self._do(*[self.pin(number).drive_low, self.pin(number).drive_high] * times)
 
+    def closes_while_nobody_looks(self, number: int) -> None:
+        """A moment later, when the event loop sleeps: unless it is woken it goes on sleeping."""
+
+        def act() -> None:
+            threading.Event().wait(0.05)
+            self.pin(number).drive_low()
+
+        self.thread.submit(act)
+
     def _do(self, *moves: Callable[[], None]) -> None:
         """All in one go: the event loop gets no turn in between."""
 
@@ -98,6 +107,15 @@ async def test_every_wire_tells_its_edge_from_another_thread(hand: Hand, monkeyp
         assert (await inbox.next(ContactReading))[2:] == (False, True, True, True)
         hand.opens(CONTACT, BOLT, EXIT)
         await inbox.next(ContactReading, lambda r: r[2:] == (False, False, False, False))
+
+
+async def test_an_edge_wakes_the_event_loop(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpio_driver, "REPEAT_S", 3600.0)
+    inbox = Inbox()
+    async with running(inbox, an_input()):
+        await inbox.next(InputReading)
+        hand.closes_while_nobody_looks(FIRE)
+        assert (await inbox.next(InputReading)).active is True
 
 
 async def test_edges_between_two_turns_of_the_loop_are_all_told_in_order_with_their_times(hand: Hand) -> None:
