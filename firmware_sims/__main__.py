@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import signal
 import stat
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fill", type=float, default=1.0, metavar="PART", help="how full the slots are at the start; default 1.0")
     parser.add_argument("--stock", action="append", default=[], metavar="SLOT=COUNT", help="so many items on this slot; repeatable")
     parser.add_argument("--dialect", action="append", default=[], metavar="SCALE=DIALECT", help=f"{', '.join(get_args(Dialect))}")
+    parser.add_argument("--replay", action="append", default=[], metavar="SCALE=CSV", help="feel a recording, grams in its last column")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     return parser
 
@@ -75,7 +78,15 @@ def _options(options: argparse.Namespace) -> Options:
             raise ValueError(f"--dialect {text}: a dialect is {', '.join(get_args(Dialect))}")
         dialects[scale] = dialect
     stock = {slot: int(count) for slot, _, count in [text.partition("=") for text in options.stock]}
-    return Options(options.seed, options.glitches, options.noise, options.fill, stock, dialects)
+    recordings: dict[str, Sequence[float]] = {
+        scale: _recording(Path(file)) for scale, _, file in [text.partition("=") for text in options.replay]
+    }
+    return Options(options.seed, options.glitches, options.noise, options.fill, stock, dialects, recordings)
+
+
+def _recording(file: Path) -> list[float]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [float(row[-1]) for row in csv.reader(lines) if row]
 
 
 async def run(world: World, lines: list[Line], directory: Path, *, with_parent: bool = False) -> None:

@@ -30,7 +30,7 @@ from firmware_sims.plan import Plan, Table, gtin14
 from firmware_sims.r200 import R200
 from firmware_sims.rdm6300 import Rdm6300
 from firmware_sims.shelf_board import ShelfBoard
-from firmware_sims.sim import Bus, Sim
+from firmware_sims.sim import Bus, Load, Recorded, Sim
 from firmware_sims.stream import Dialect, StreamScale
 from firmware_sims.world import Contact, Equipment, World
 
@@ -72,6 +72,8 @@ class Options:
     fill: float = 1.0
     stock: dict[str, int] = field(default_factory=dict)
     dialects: dict[str, Dialect] = field(default_factory=dict)
+    recordings: dict[str, Sequence[float]] = field(default_factory=dict)
+    """Grams by scale: the first plate of this scale feels the recording, one sample a conversion, and nothing else."""
 
 
 def fit_out(plan: Plan, options: Options = Options()) -> tuple[World, list[Line]]:
@@ -106,26 +108,29 @@ class _Fitter:
     def scale(self, table: Table) -> None:
         count = table.get("channels", 1)
         plates = [self._plate(table, channel) for channel in range(1, count + 1)]
+        loads: list[Load] = list(plates)
+        if table["id"] in self._options.recordings:
+            loads[0] = Recorded(self._options.recordings[table["id"]])
         per_gram, zero = _calibration(table, count)
         rate_hz = float(table.get("rate_hz", 10))
         capacity_g = float(table.get("capacity_g", CAPACITY_G))
         name, serial = table["id"], f"{sum(table['id'].encode()):08d}"
         match table["driver"]:
             case "mt-sics":
-                self._alone(table, "scale", MtSicsScale(plates[0], serial=serial, capacity_g=capacity_g, rate_hz=rate_hz), plates)
+                self._alone(table, "scale", MtSicsScale(loads[0], serial=serial, capacity_g=capacity_g, rate_hz=rate_hz), plates)
             case "stream":
                 dialect = self._options.dialects.get(name, "a&d")
                 stable_bit = table.get("stable_bit", 1)
-                scale = StreamScale(plates[0], dialect, rate_hz=rate_hz, capacity_g=capacity_g, stable_bit=stable_bit)
+                scale = StreamScale(loads[0], dialect, rate_hz=rate_hz, capacity_g=capacity_g, stable_bit=stable_bit)
                 self._alone(table, "scale", scale, plates)
             case "shelf-board":
                 capacity_g = min(capacity_g, *[abs((BOARD_MOST_COUNTS - zero[0]) / each) for each in per_gram])
-                board = ShelfBoard(plates, counts_per_gram=per_gram, zero_counts=zero, serial=serial.encode()[-8:])
+                board = ShelfBoard(loads, counts_per_gram=per_gram, zero_counts=zero, serial=serial.encode()[-8:])
                 self._alone(table, "scale", board, plates)
             case "modbus-loadcell":
                 divisor = float(table.get("divisor", 1.0))
                 unit = LoadCellTransmitter(
-                    plates,
+                    loads,
                     table.get("unit", 1),
                     counts_per_gram=[each * divisor for each in per_gram],
                     zero_counts=[each * divisor for each in zero],

@@ -41,7 +41,7 @@ class Steady:
 
 
 class Recorded:
-    """A recording, one sample a call; the last one stays when it is played out."""
+    """A recording, one sample a step of time; the last one stays when it is played out."""
 
     def __init__(self, grams: Sequence[float]) -> None:
         if not grams:
@@ -56,7 +56,7 @@ class Recorded:
 
     def sample(self, dt: float) -> float:
         grams = self._grams[min(self._next, len(self._grams) - 1)]
-        self._next += 1
+        self._next += dt > 0
         return grams
 
 

@@ -70,6 +70,12 @@ def test_slots_are_filled_with_their_products_in_turn_and_boards_feel_the_truth(
     assert second == pytest.approx(-2000 + 410 * state["slots"]["A2"]["grams"], abs=400)
 
 
+def test_a_recording_is_said_sample_by_sample_and_then_its_last(tmp_path: Path) -> None:
+    store = Store(write_store(tmp_path), Options(recordings={"stream": [1.0, 2.5, -3.0]}))
+    said = b"".join([store.lines["stream"].sim.tick(0.1) for _ in range(4)])
+    assert said == b"US,+000001.0  g\r\nUS,+000002.5  g\r\nUS,-000003.0  g\r\nUS,-000003.0  g\r\n"
+
+
 def test_the_same_seed_makes_the_same_store(tmp_path: Path) -> None:
     config = write_store(tmp_path)
     truths = [Store(config, Options(seed=seed)).do("state") for seed in (1, 1, 2)]
