@@ -99,6 +99,7 @@ class Boards:
             for unit in units
         ]
         self.silent: set[int] = set()
+        self.spoil: Callable[[bytes], bytes] = lambda data: data
         self.asked: list[Asked] = []
         self.stuck_relays = False
         self.connections = 0
@@ -136,7 +137,9 @@ class Boards:
         return None if self.refusal is None or function not in self.refused else ExcCodes(self.refusal)
 
     def packet(self, sending: bool, data: bytes) -> bytes:
-        return b"" if sending and data and data[self._unit_at] in self.silent else data
+        if not sending or not data:
+            return data
+        return b"" if data[self._unit_at] in self.silent else self.spoil(data)
 
     def pdu(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
         if not sending:
@@ -175,6 +178,19 @@ class Boards:
             await self.server.shutdown()  # type: ignore[no-untyped-call]
             ModbusTcpServer.active_server = None
             await asyncio.sleep(0)
+
+
+def spoil(every: int) -> Callable[[bytes], bytes]:
+    """Flips a bit in the middle of one frame of so many."""
+    pieces = 0
+
+    def spoiled(data: bytes) -> bytes:
+        nonlocal pieces
+        pieces += 1
+        middle = len(data) // 2
+        return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :] if pieces % every == 0 else data
+
+    return spoiled
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -17,7 +17,7 @@ from device.drivers.modbus_relay import ModbusRelayInput, ModbusRelayLock
 from device.errors import DeviceGone, DeviceRefused, DeviceSilent
 from device.wire.modbus import crc16
 from tests.drivers.inbox import LIMIT_S, Inbox, running
-from tests.drivers.modbus_peer import WRITE_COIL, Boards, Cable, free_port
+from tests.drivers.modbus_peer import WRITE_COIL, Boards, Cable, free_port, spoil
 
 CONTACT, BOLT, EXIT, FAR, RELAY = 0, 1, 2, 60, 3
 
@@ -55,18 +55,6 @@ async def outcome(inbox: Inbox, order: int) -> LockOutcome:
     await inbox.until(lambda: any(each.order == order for each in inbox.of(LockOutcome)))
     (found,) = [each for each in inbox.of(LockOutcome) if each.order == order]
     return found
-
-
-def spoil(every: int) -> Callable[[bytes], bytes]:
-    """A cable that flips a bit in one of so many pieces."""
-    pieces = 0
-
-    def spoiled(data: bytes) -> bytes:
-        nonlocal pieces
-        pieces += 1
-        return bytes([data[0], data[1] ^ 0x40, *data[2:]]) if pieces % every == 0 and len(data) > 1 else data
-
-    return spoiled
 
 
 async def test_a_lock_is_up_once_its_board_has_answered_and_says_how_it_is(address: PortAddress, boards: Boards) -> None:
