@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable
 from types import TracebackType
 
 from device.domain.port import PortAddress
 from device.drivers.dialogue import Dialogue, Turn
 from device.drivers.driver import Sink
+from device.ports.clock import uptime
 from device.ports.stream import BytePort, open_port
 
 
@@ -59,12 +59,12 @@ class _Connection:
 
     async def serve(self) -> None:
         """Until the device fails: raises its DeviceError."""
-        self._carry_out(self._dialogue.opened(_now()))
+        self._carry_out(self._dialogue.opened(uptime()))
         while True:
             if self._sink.full:
                 await self._sink.room()
                 # What has arrived meanwhile comes before any time-out.
-                self._carry_out(self._dialogue.received(self._port.read(), _now()))
+                self._carry_out(self._dialogue.received(self._port.read(), uptime()))
                 continue
             self._listen()
             await self._attention
@@ -92,13 +92,13 @@ class _Connection:
 
     def _readable(self) -> None:
         with self:
-            self._carry_out(self._dialogue.received(self._port.read(), _now()))
+            self._carry_out(self._dialogue.received(self._port.read(), uptime()))
             self._keep_time()
 
     def _time_up(self) -> None:
         self._timer, self._timer_at = None, math.inf
         with self:
-            now = _now()
+            now = uptime()
             if now >= self._dialogue.deadline:
                 self._carry_out(self._dialogue.tick(now))
             self._keep_time()
@@ -109,7 +109,7 @@ class _Connection:
         if deadline < self._timer_at and self._listening:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_later(max(0.0, deadline - _now()), self._time_up)
+            self._timer = self._loop.call_later(max(0.0, deadline - uptime()), self._time_up)
             self._timer_at = deadline
 
     def _carry_out(self, turn: Turn) -> None:
@@ -132,7 +132,3 @@ class _Connection:
         self._stop_listening()
         self._attention.set_exception(error)
         return True
-
-
-def _now() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
