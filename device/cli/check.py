@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from device.cli import EX_CONFIG
 from device.cli.output import json_option, say
 from device.config import Configuration, load
+from device.config.faults import shown
 from device.config.lint import lint
 from device.domain.layout import Device, GpioInput, ModbusInput, Zone
-from device.errors import ConfigError
+from device.drivers import DRIVERS, Kind
+from device.errors import ConfigError, Fault
 
 
 @click.command("check")
@@ -25,6 +28,7 @@ def command(config: Path, as_json: bool) -> None:
     """
     try:
         configuration = load(config)
+        _must_be_drivable(configuration)
     except ConfigError as error:
         if not as_json:
             raise
@@ -34,6 +38,18 @@ def command(config: Path, as_json: bool) -> None:
     _summary(configuration, as_json)
     for advice in lint(configuration):
         say(as_json, f"warning: {advice}", kind="warning", path=advice.path, advice=advice.text)
+
+
+def _must_be_drivable(configuration: Configuration) -> None:
+    """The contract names more drivers than this version may have."""
+    faults = []
+    for kind in get_args(Kind):
+        for place, device in enumerate(getattr(configuration.layout, kind)):
+            if (kind, device.driver) not in DRIVERS:
+                known = ", ".join(name for of, name in DRIVERS if of == kind)
+                faults.append(Fault(f"{kind}[{place}].driver", shown(device.driver), f"this version has no such driver, only {known}"))
+    if faults:
+        raise ConfigError(faults)
 
 
 def _summary(configuration: Configuration, as_json: bool) -> None:

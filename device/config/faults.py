@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from device.errors import Fault
 
@@ -60,6 +61,11 @@ def shown(value: object) -> str:
         case _:
             text = str(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+
+
+def shown_path(path: Path) -> str:
+    """A path as TOML spells it, whole: where it leads matters."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def either(choices: Iterable[object]) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.config.faults import Faults, shown
+from device.config.faults import Faults, shown_path
 
 CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
 
@@ -35,20 +35,20 @@ def read_bytes(path: Path, at_most: int, place: str, faults: Faults) -> bytes | 
     """The contents of a file, or None and a fault at ``place`` (a path in the configuration)."""
     try:
         if path.exists() and not path.is_file():
-            faults.add(place, shown(str(path)), "must be a file")
+            faults.add(place, shown_path(path), "must be a file")
             return None
         with path.open("rb") as file:
             content = file.read(at_most + 1)
     except FileNotFoundError:
         hint = ": CREDENTIALS_DIRECTORY is not set" if str(path).startswith(CREDENTIALS) else ""
-        faults.add(place, shown(str(path)), f"no such file{hint}")
+        faults.add(place, shown_path(path), f"no such file{hint}")
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        faults.add(place, shown(str(path)), f"cannot be read: {reason}")
+        faults.add(place, shown_path(path), f"cannot be read: {reason}")
         return None
     if len(content) > at_most:
-        faults.add(place, shown(str(path)), f"is longer than {at_most // 1024} KiB")
+        faults.add(place, shown_path(path), f"is longer than {at_most // 1024} KiB")
         return None
     return content
 
@@ -62,5 +62,5 @@ def read_text(path: Path, at_most: int, place: str, faults: Faults) -> str | Non
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        faults.add(place, shown(str(path)), f"is not UTF-8: line {line} has the byte 0x{content[error.start]:02X}")
+        faults.add(place, shown_path(path), f"is not UTF-8: line {line} has the byte 0x{content[error.start]:02X}")
         return None

@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from device.config.faults import Faults, did_you_mean, either, shown
+from device.config.faults import Faults, did_you_mean, either, shown, shown_path
 from device.config.files import read_bytes
 from device.config.products import FAULTS_SHOWN, read_table
 from device.domain.cards import Card
@@ -31,15 +31,15 @@ def read_public_keys(paths: tuple[Path, ...], place: str, faults: Faults) -> tup
         if pem is None:
             continue
         if b"PRIVATE KEY" in pem:
-            faults.add(here, shown(str(path)), "is a private key: name the public one, and keep this off the store")
+            faults.add(here, shown_path(path), "is a private key: name the public one, and keep this off the store")
             continue
         try:
             key = load_pem_public_key(pem)
         except (ValueError, UnsupportedAlgorithm):
-            faults.add(here, shown(str(path)), "must be an Ed25519 public key in PEM")
+            faults.add(here, shown_path(path), "must be an Ed25519 public key in PEM")
             continue
         if not isinstance(key, Ed25519PublicKey):
-            faults.add(here, shown(str(path)), "must be an Ed25519 public key, and this is another kind of key")
+            faults.add(here, shown_path(path), "must be an Ed25519 public key, and this is another kind of key")
             continue
         keys.append(key)
     return tuple(keys)
@@ -54,7 +54,7 @@ def read_cards_key(path: Path | None, faults: Faults) -> bytes | None:
         return None
     key = key.strip()
     if len(key) < SHORTEST_CARDS_KEY:
-        faults.add("access.cards_key_file", shown(str(path)), f"must hold {SHORTEST_CARDS_KEY} bytes or more")
+        faults.add("access.cards_key_file", shown_path(path), f"must hold {SHORTEST_CARDS_KEY} bytes or more")
     return key
 
 

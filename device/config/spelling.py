@@ -6,7 +6,7 @@ An error's location names union branches and discriminator tags, which stand in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -98,7 +98,8 @@ def tell(error: ErrorDetails, faults: Faults, under: tuple[str | int, ...] = ())
     location = (*under, *error["loc"])
     place = place_of(location)
     found = error["input"]
-    context: Mapping[str, Any] = error.get("ctx", {})
+    limits = error.get("ctx", {})
+    context = {name: int(limit) if isinstance(limit, float) and limit.is_integer() else limit for name, limit in limits.items()}
     match error["type"]:
         case "extra_forbidden":
             keys = place_of(location[:-1]).keys
