@@ -56,7 +56,7 @@ class PlateQuiet:
 @dataclass(frozen=True, slots=True)
 class PlateUntrusted:
     """A channel stopped being believed. ``reason``: ``saturated``, ``flatline``, ``stale``, ``out_of_range``, ``glitching``, ``rebooted``,
-    ``no_answer``, ``lost``, ``overload``, ``underload``."""
+    ``no_answer``, ``lost``, ``overload``, ``underload``, ``uncalibrated`` (nobody has related its counts to grams yet)."""
 
     scale: str
     channel: int
@@ -200,7 +200,7 @@ class DeviceLost:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDegraded:
-    """A device works, but not as it should: noise that lasts, a channel that lost trust. ``reason`` None: it is well again."""
+    """A device works, but not as it should: noise that lasts. ``reason`` None: it is well again. Of channels ``PlateUntrusted`` tells."""
 
     device: str
     at: float

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from device.domain.facts import Fact, WeightStep
 from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
 from device.sensing.evidence import Evidence
-from device.sensing.trust import COUNTS_MAX, COUNTS_MIN, FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined
+from device.sensing.trust import FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined
 from device.sensing.weight import Calibration, Pace, Plate
 
 _LANE = 16
@@ -31,6 +32,21 @@ class PlateView(NamedTuple):
     reason: str | None
     moving: bool
     calibration: Calibration | None
+
+
+def calibrations_of(scale: Scale, learnt: Mapping[tuple[str, int], Calibration]) -> dict[int, Calibration]:
+    """A scale's calibrations by channel: the learnt one by (scale, channel), else the configured one, else none."""
+    found: dict[int, Calibration] = {}
+    for channel in range(1, scale.channels + 1):
+        if (scale.id, channel) in learnt:
+            found[channel] = learnt[scale.id, channel]
+        elif isinstance(scale, ShelfBoardScale | ModbusLoadcellScale) and scale.counts_per_gram is not None:
+            found[channel] = Calibration(_of(scale.zero_counts, channel), _of(scale.counts_per_gram, channel))
+    return found
+
+
+def _of(values: float | tuple[float, ...], channel: int) -> float:
+    return values[channel - 1] if isinstance(values, tuple) else values
 
 
 class ScaleSense:
@@ -59,6 +75,7 @@ class ScaleSense:
                 channel,
                 calibrations.get(channel, _NOMINAL if self._counts else Calibration(0.0, 1.0)),
                 layout.capacity_g,
+                self._converter,
                 self._pace,
                 ChannelTrust(layout.id, channel, channel in calibrations or not self._counts),
                 boot,
@@ -219,15 +236,11 @@ class ScaleSense:
             plate.set_pace(self._pace)
 
     def _judge_counts(self, at: float, facts: list[Fact]) -> None:
-        """Counts that stand still, or at the converter's end, are no weights."""
+        """Counts that stand still are no weights."""
         wanted = max(FLATLINE_SAMPLES, round(FLATLINE_S * self._rate_hz))
         ring = self._evidence.ring
         if len(ring) < wanted:
             return
-        span = at - ring[-wanted].at
         for index, plate in enumerate(self._plates):
-            raw = [ring[back].values[index] for back in (-3, -2, -1)]
-            if all(count >= COUNTS_MAX for count in raw) or all(count <= COUNTS_MIN for count in raw):
-                facts.extend(plate.distrust(at, "saturated"))
-            elif raw[1] == raw[2] and flatlined([ring[back].values[index] for back in range(-wanted, 0)], span):
+            if ring[-1].values[index] == ring[-2].values[index] and flatlined([ring[-back].values[index] for back in range(1, wanted + 1)]):
                 facts.extend(plate.distrust(at, "flatline"))

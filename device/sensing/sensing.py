@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.domain.facts import Fact, LockDriven
-from device.domain.layout import Layout, ModbusLoadcellScale, Scale, ShelfBoardScale
+from device.domain.layout import Layout
 from device.domain.readings import (
     CodeReading,
     ContactReading,
@@ -27,7 +27,7 @@ from device.sensing.codes import CodeSense
 from device.sensing.door import DoorSense
 from device.sensing.health import DeviceState, DeviceView, Health
 from device.sensing.inputs import InputSense
-from device.sensing.scale import PlateView, ScaleSense
+from device.sensing.scale import PlateView, ScaleSense, calibrations_of
 from device.sensing.tags import TagSense
 from device.sensing.temperature import TemperatureSense
 from device.sensing.weight import Calibration
@@ -44,7 +44,7 @@ class Sensing:
     """
 
     def __init__(self, layout: Layout, calibrations: Mapping[tuple[str, int], Calibration], boot: str) -> None:
-        self._scales = {scale.id: ScaleSense(scale, _calibrations(scale, calibrations), f"{boot}.") for scale in layout.scale}
+        self._scales = {scale.id: ScaleSense(scale, calibrations_of(scale, calibrations), f"{boot}.") for scale in layout.scale}
         self._doors = {lock.id: DoorSense(lock.id) for lock in layout.lock}
         self._inputs = {each.id: InputSense(each.id) for each in layout.input}
         self._tags = {reader.id: TagSense(reader.id) for reader in layout.rfid}
@@ -164,18 +164,3 @@ class Sensing:
             return self._scales[reading.device].fault(reading)
         thermometer = self._thermometers.get(reading.device)
         return thermometer.fault(reading) if thermometer is not None else []
-
-
-def _calibrations(scale: Scale, learnt: Mapping[tuple[str, int], Calibration]) -> dict[int, Calibration]:
-    """By channel: the learnt one, else the configured one, else none."""
-    found: dict[int, Calibration] = {}
-    for channel in range(1, scale.channels + 1):
-        if (scale.id, channel) in learnt:
-            found[channel] = learnt[scale.id, channel]
-        elif isinstance(scale, ShelfBoardScale | ModbusLoadcellScale) and scale.counts_per_gram is not None:
-            found[channel] = Calibration(_of(scale.zero_counts, channel), _of(scale.counts_per_gram, channel))
-    return found
-
-
-def _of(values: float | tuple[float, ...], channel: int) -> float:
-    return values[channel - 1] if isinstance(values, tuple) else values

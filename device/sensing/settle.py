@@ -9,6 +9,7 @@ noise is not known yet, or has changed with what now stands on them. Samples of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import sqrt
 from statistics import median
 from typing import NamedTuple
@@ -24,6 +25,12 @@ _THIRDS_SDS = 3.3
 
 _SLOWEST_DECAY = 0.8
 """Over half a window. What settles slower than that shows as a trend."""
+
+TWO_APART = 1.15
+"""Samples two apart still correlate a little: by 0.04 in the recording, by 0.19 in an AR(1) process like it."""
+
+NOISE_MAX_G = 30.0
+"""Shelves in use show standard deviations of 5 to 18 g in most seconds (AIM3S); more than this is a hand, not a plate."""
 
 
 class Level(NamedTuple):
@@ -42,12 +49,12 @@ def inflation(samples: int, rho: float) -> float:
     return 1 + 2 * rho / (1 - rho) * (1 - (1 - rho**samples) / (samples * (1 - rho)))
 
 
-def quick_level(values: Sequence[float], count: int, sigma: float, rho: float) -> Level | None:
-    """The level of the last ``count`` samples if they agree within the plate's noise ``sigma``; one glitch among one more is left out.
+def quick_level(values: Sequence[float], count: int, sigma: float, rho: float, before: float) -> Level | None:
+    """The level of the last ``count`` samples of a movement away from ``before`` grams if they agree within the plate's noise ``sigma``.
 
     They agree when their range is under the 99 % point of the range of as many normal samples (3.84 + 0.14 n standard deviations fits
     the tables of the studentised range for 4 to 10), their halves show no trend, and what came before does not foretell more than the
-    standard error of settling still to come. Less than that is taken off, and half of it counts as an error.
+    standard error of settling still to come. Less than that is taken off, and half of it counts as an error. One glitch is left out.
     """
     if len(values) < count:
         return None
@@ -58,27 +65,33 @@ def quick_level(values: Sequence[float], count: int, sigma: float, rho: float) -
         if len(kept) < count or max(kept) - min(kept) > tolerance:
             return None
     half = len(kept) // 2
-    trend = abs(sum(kept[-half:]) - sum(kept[:half])) / half
+    trend = (sum(kept[:half]) - sum(kept[-half:])) / half
     trend_sd = sigma * sqrt(2 / half)
-    if trend > max(_TREND_SDS * trend_sd, 0.5 * _QUANTUM_G):
+    if abs(trend) > max(_TREND_SDS * trend_sd, 0.5 * _QUANTUM_G):
         return None
     grams = sum(kept) / len(kept)
     se = sigma * sqrt(inflation(count, rho) / count)
-    unfinished = unfinished_settling(earlier, grams, half, 1.5 * se)
+    unfinished = unfinished_settling([*(2 * half * [before]), *earlier], grams, half, 1.5 * se, (trend, _TREND_SDS * trend_sd))
     if abs(unfinished) > max(0.5 * _QUANTUM_G, se):
         return None
     return Level(grams - unfinished, sqrt(se * se + unfinished * unfinished / 4), sigma, count)
 
 
-def unfinished_settling(earlier: Sequence[float], grams: float, half: int, noise: float) -> float:
+def rings(earlier: Sequence[float], grams: float, noise: float) -> bool:
+    """Whether a plate swings to both sides of the level it comes to: twice in a row by more than ``noise``, which no single glitch is."""
+    pairs = list(pairwise(earlier))
+    above = any(min(pair) > grams + noise for pair in pairs)
+    return above and any(max(pair) < grams - noise for pair in pairs)
+
+
+def unfinished_settling(earlier: Sequence[float], grams: float, half: int, noise: float, trend: tuple[float, float]) -> float:
     """How far the mean ``grams`` of a window of two halves is from where an exponential settling would end, in grams.
 
     With L the end and q the decay over half a window, the two half windows before it are L + D/q and L + D, its own mean is
     L + D (q + q²)/2. Three equations, three unknowns: Aitken's extrapolation with a long last term. 0 where the half before is within
-    ``noise`` of the window, or where the two before do not come nearer one way: a hand, a glitch, ringing, another plateau.
+    ``noise`` of the window, where the two before do not come nearer one way, or where the window should then fall by far more than its
+    ``trend`` (first half less second half, and how far that may be off): a hand, a glitch, ringing, another plateau, a sudden step.
     """
-    if len(earlier) < 2 * half:
-        return 0.0
     near = median(earlier[-half:]) - grams
     far = median(earlier[-2 * half : -half]) - grams
     if abs(near) <= noise or far / near <= 1.3:
@@ -93,25 +106,38 @@ def unfinished_settling(earlier: Sequence[float], grams: float, half: int, noise
         else:
             high = decay
     share = (high + high * high) / 2
-    return near * share / (1 - share)
+    start = near / (1 - share)
+    observed, error = trend
+    return start * share if abs(start * high * (1 - high) - observed) <= error + noise else 0.0
 
 
-def steady_level(values: Sequence[float], rho: float) -> Level | None:
-    """The level of a window of at least 8 samples if it is stationary: its thirds agree within the noise that it shows itself."""
+def steady_level(values: Sequence[float], rho: float, outliers: float = 0.1) -> Level | None:
+    """The level of a window of at least 8 samples if it is stationary: its thirds agree within the noise that it shows itself.
+
+    The noise is that of differences of samples two apart, for which neither drift nor a step counts; over ``NOISE_MAX_G`` it is no noise.
+    Wild samples are left out, up to a share of ``outliers``.
+    """
     if len(values) < 8:
         return None
     kept = _without_outliers(values)
-    if len(kept) < 0.9 * len(values):
+    if len(kept) < (1 - outliers) * len(values):
+        return None
+    sigma = _noise(kept)
+    if sigma > NOISE_MAX_G:
         return None
     third = len(kept) // 3
-    parts = (kept[:third], kept[third:-third], kept[-third:])
-    means = [sum(part) / len(part) for part in parts]
-    squares = sum(sum((value - mean) ** 2 for value in part) for part, mean in zip(parts, means, strict=True))
-    sigma = sqrt(squares / (len(kept) - 3))
+    means = [sum(part) / len(part) for part in (kept[:third], kept[third:-third], kept[-third:])]
     between = sigma * sqrt(2 * inflation(third, rho) / third)
     if max(means) - min(means) > max(_THIRDS_SDS * between, 0.5 * _QUANTUM_G):
         return None
     return Level(sum(kept) / len(kept), sigma * sqrt(inflation(len(kept), rho) / len(kept)), sigma, len(kept))
+
+
+def _noise(values: Sequence[float]) -> float:
+    """Standard deviation of one sample, from differences two apart; the few that a step or a glitch makes are held down."""
+    squares = sorted((later - earlier) ** 2 for earlier, later in zip(values, values[2:], strict=False))
+    most = 16 * 2.2 * squares[len(squares) // 2]
+    return sqrt(TWO_APART * sum(min(square, most) for square in squares) / len(squares) / 2)
 
 
 def _without_worst(values: Sequence[float]) -> list[float]:

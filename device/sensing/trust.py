@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from device.domain.facts import DeviceDegraded, Fact, PlateTrusted, PlateUntrusted
+from device.domain.facts import Fact, PlateTrusted, PlateUntrusted
 
 COUNTS_MAX = 8_388_607
 COUNTS_MIN = -8_388_608
@@ -32,26 +32,22 @@ QUIET_S = 1.0
 QUIET_AFTER_GLITCHING_S = 5.0
 
 CONSTANT = frozenset({"flatline", "saturated"})
-"""Reasons that show as counts that stand still: until they move, being quiet proves nothing."""
+"""Reasons that show as counts that stand still: while they do, being quiet proves nothing."""
 
 _PASSING = frozenset({"not_executable"})
 """Faults that only mean "not just now": if they last, the channel goes stale by itself."""
-
-_UNSAID_BY_DEVICE = frozenset({"lost", "uncalibrated"})
-"""Reasons that are no degradation of the device: a lost one is lost, a new one awaits its installer."""
 
 
 class ChannelTrust:
     """The trust in one channel of one scale. ``reason`` is None while it is believed, ``starting`` before its first settled weight."""
 
-    __slots__ = ("_calibrated", "_channel", "_degraded", "_faults", "_faulty_at", "_scale", "_told", "reason")
+    __slots__ = ("_calibrated", "_channel", "_faults", "_faulty_at", "_scale", "_told", "reason")
 
     def __init__(self, scale: str, channel: int, calibrated: bool) -> None:
         self._scale = scale
         self._channel = channel
         self._calibrated = calibrated
         self._told = False
-        self._degraded = False
         self._faults = 0
         self._faulty_at = float("-inf")
         self.reason: str | None = "starting"
@@ -82,11 +78,7 @@ class ChannelTrust:
         if self._told:
             return []
         self._told = True
-        facts: list[Fact] = [PlateUntrusted(self._scale, self._channel, at, reason)]
-        if reason not in _UNSAID_BY_DEVICE:
-            self._degraded = True
-            facts.append(DeviceDegraded(self._scale, at, reason, self._channel))
-        return facts
+        return [PlateUntrusted(self._scale, self._channel, at, reason)]
 
     def regain(self, at: float) -> list[Fact] | None:
         """Believe (again), the plate having been quiet; None while that cannot be, for want of a calibration."""
@@ -95,11 +87,7 @@ class ChannelTrust:
             return None
         self.reason = None
         self._told = False
-        facts: list[Fact] = [PlateTrusted(self._scale, self._channel, at)]
-        if self._degraded:
-            self._degraded = False
-            facts.append(DeviceDegraded(self._scale, at, None, self._channel))
-        return facts
+        return [PlateTrusted(self._scale, self._channel, at)]
 
     def fault(self, at: float, fault: str, last_good_at: float) -> list[Fact]:
         """The device could not give a value. Believed to be more than a bad conversion from the third without a value between on."""
@@ -114,12 +102,15 @@ class ChannelTrust:
         return self.lose(at, fault)
 
 
-def flatlined(raw: Sequence[float], span_s: float) -> bool:
-    """Whether a converter's newest counts, spanning ``span_s``, are all the same."""
-    if len(raw) < FLATLINE_SAMPLES or span_s < FLATLINE_S:
-        return False
+def flatlined(raw: Sequence[float]) -> bool:
+    """Whether a converter's newest counts, ``FLATLINE_S`` of them, are all the same."""
     first = raw[0]
-    return all(value == first for value in raw)
+    return len(raw) >= FLATLINE_SAMPLES and all(value == first for value in raw)
+
+
+def saturated(raw: float) -> bool:
+    """Whether a raw count is at the end of a 24-bit converter."""
+    return raw >= COUNTS_MAX or raw <= COUNTS_MIN
 
 
 def out_of_range(grams: float, capacity_g: float | None) -> bool:

@@ -9,7 +9,8 @@ two levels is the step. Three things make that work on real load cells (figures 
   samples in a row decide, and one or two glitches of any size never do: what a median filter is for, without its delay.
 - *The baseline* follows as the running median does: by a fixed small distance toward each sample, 1.5 g a minute, so that drift and
   creep are followed, a glitch weighs no more than any sample, and a slow removal is faster than it can follow.
-- *Noise* and the correlation of neighbours are measured from the residuals, with a memory of about 10 s.
+- *Noise* and the correlation of neighbours are measured from the differences of samples one and two apart, with a memory of about 10 s:
+  residuals would not do, because a slow removal would raise the noise, and with it the threshold that is to find it.
 
 ``push`` is all that a quiet plate costs; what is needed less often is done every 16th sample.
 """
@@ -17,13 +18,13 @@ two levels is the step. Three things make that work on real load cells (figures 
 from __future__ import annotations
 
 from collections import deque
-from math import sqrt
+from math import ceil, sqrt
 from statistics import median
 from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
-from device.sensing.settle import Level, inflation, quick_level, steady_level
-from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range
+from device.sensing.settle import TWO_APART, Level, inflation, quick_level, rings, steady_level
+from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range, saturated
 
 SMALLEST_STEP_G = 8.0
 """Nothing sold is lighter than 30 g; below this a change is told as a new quiet level, not as a step."""
@@ -34,6 +35,10 @@ DRIFT_G_PER_S = 0.025
 BASELINE_S = 5.0
 NOISE_MEMORY_S = 10.0
 REPORT_EVERY_S = 60.0
+STEADY_S = 1.5
+NOISY_S = 8.0
+NOISIER = 3.0
+NOISE_G = 3.0
 _LANE = 16
 _FIRST_SIGMA_G = 1.0
 _FIRST_RHO = 0.3
@@ -55,6 +60,8 @@ class Pace(NamedTuple):
     """Between two samples."""
     window: int
     """Samples that must agree for a quick answer: 0.11 s of them, at least 4."""
+    ringing: int
+    """The same for a plate that rings: 0.18 s, most of a period of 5 Hz."""
     onset: float
     """How many fully deviating samples make a movement, less a half: 3 at 10 Hz, 4 at 80 Hz."""
     drift: float
@@ -68,7 +75,8 @@ class Pace(NamedTuple):
         seconds = 1 / rate_hz
         return Pace(
             seconds,
-            max(4, round(0.11 * rate_hz)),
+            max(4, ceil(0.11 * rate_hz)),
+            max(4, ceil(0.18 * rate_hz)),
             max(3, round(0.05 * rate_hz)) - 0.5,
             DRIFT_G_PER_S * seconds,
             min(1 / 50, seconds / NOISE_MEMORY_S),
@@ -83,14 +91,16 @@ class Plate:
         "_born",
         "_cap",
         "_capacity_g",
-        "_cov",
+        "_converter",
         "_down",
         "_factor",
         "_glitches",
         "_lane",
         "_last",
+        "_last_but_one",
         "_level",
         "_next_report",
+        "_ones",
         "_pace",
         "_recent",
         "_run",
@@ -98,6 +108,7 @@ class Plate:
         "_se",
         "_since",
         "_state",
+        "_twos",
         "_up",
         "_var",
         "_zero",
@@ -109,7 +120,15 @@ class Plate:
     )
 
     def __init__(
-        self, scale: str, channel: int, calibration: Calibration, capacity_g: float | None, pace: Pace, trust: ChannelTrust, boot: str
+        self,
+        scale: str,
+        channel: int,
+        calibration: Calibration,
+        capacity_g: float | None,
+        converter: bool,
+        pace: Pace,
+        trust: ChannelTrust,
+        boot: str,
     ) -> None:
         self.scale = scale
         self.channel = channel
@@ -117,10 +136,9 @@ class Plate:
         self.trust = trust
         self.at = float("-inf")
         self._capacity_g = capacity_g
-        self._var = _FIRST_SIGMA_G**2
-        self._cov = _FIRST_RHO * self._var
-        self._level = 0.0
-        self._last = 0.0
+        self._converter = converter
+        self._know_noise(_FIRST_SIGMA_G**2, _FIRST_RHO)
+        self._level = self._last = self._last_but_one = 0.0
         self._se = 0.0
         self._samples = 0
         self._born = 0.0
@@ -142,13 +160,16 @@ class Plate:
         if -allowance < residual < allowance and self._up == 0.0 == self._down:
             self.at = at
             self._level += self._pace.drift if residual > 0.0 else -self._pace.drift
-            square = residual * residual
-            if square > self._cap:
-                square = self._cap
+            one = grams - self._last
+            two = grams - self._last_but_one
+            self._last_but_one = self._last
+            self._last = grams
+            one *= one
+            two *= two
+            cap = self._cap
             gain = self._pace.gain
-            self._var += (square - self._var) * gain
-            self._cov += (residual * self._last - self._cov) * gain
-            self._last = residual
+            self._ones += ((min(one, cap)) - self._ones) * gain
+            self._twos += ((min(two, cap)) - self._twos) * gain
             self._lane -= 1
             return None if self._lane else self._every_so_often(at)
         return self._suspect(at, grams)
@@ -203,14 +224,12 @@ class Plate:
         raw_level = self._level / self._factor + self._zero
         scaling = abs(self._factor * calibration.per_gram)
         self._set_calibration(calibration)
-        self._var /= scaling * scaling
-        self._cov /= scaling * scaling
+        self._know_noise(self._var / scaling**2, self._rho)
         self._se /= scaling
-        self._tune()
-        if not quiet or out_of_range((raw_level - self._zero) * self._factor, self._capacity_g):
+        if not quiet or self._impossible((raw_level - self._zero) * self._factor):
             self.wait()
             return []
-        self._level = (raw_level - self._zero) * self._factor
+        self._level = self._last = self._last_but_one = (raw_level - self._zero) * self._factor
         return self._believe(at, first=True)
 
     def gap(self) -> None:
@@ -233,13 +252,25 @@ class Plate:
         self._zero = calibration.zero
         self._factor = 1 / calibration.per_gram
 
+    def _know_noise(self, variance: float, rho: float) -> None:
+        """Take the noise from elsewhere; ``_tune`` is then at one with it."""
+        self._twos = 2 * variance / TWO_APART
+        self._ones = self._twos * (1 - rho)
+        self._tune()
+
     def _tune(self) -> None:
+        """Draw the conclusions from the noise as it is known by now."""
+        self._var = TWO_APART * self._twos / 2
         self._allowance = max(SMALLEST_STEP_G, SMALLEST_STEP_SIGMAS * sqrt(self._var)) / 2
-        self._cap = max(9 * self._var, 0.01)
+        self._cap = max(18 * self._var, 0.02)
 
     @property
     def _rho(self) -> float:
-        return min(0.9, max(0.0, self._cov / self._var)) if self._var > 0 else 0.0
+        """Correlation of neighbours: between what an MA(1) and what an AR(1) process would have to show these differences."""
+        if not 0 < self._ones < self._twos:
+            return 0.0
+        ratio = self._twos / self._ones
+        return min(0.8, ((1 - 1 / ratio) + (ratio - 1)) / 2)
 
     def _unquiet(self, at: float, grams: float) -> list[Fact] | None:
         if grams != grams:
@@ -248,8 +279,10 @@ class Plate:
             return self._grow_up(at, grams)
         self.at = at
         recent = self._recent
+        if self.trust.reason in CONSTANT and recent and recent[-1] == grams:
+            self.gap()
         recent.append(grams)
-        if len(recent) > 4 * self._pace.window and len(recent) * self._pace.seconds > max(3.0, self.trust.quiet_s) + 0.5:
+        if len(recent) > 4 * self._pace.window and len(recent) * self._pace.seconds > NOISY_S + 0.5:
             del recent[0]
         if self._spiked():
             self._glitches.append(at)
@@ -265,7 +298,7 @@ class Plate:
         self.at = at
         self._samples += 1
         self._level += residual / self._samples
-        self._learn_noise(residual)
+        self._learn_noise(grams)
         if at - self._born >= BASELINE_S and self._samples * self._pace.seconds >= 0.5 * BASELINE_S:
             self._state = _QUIET
         self._lane -= 1
@@ -281,7 +314,8 @@ class Plate:
         bounded = max(-2 * allowance, min(2 * allowance, residual))
         self._up = max(0.0, self._up + bounded - allowance)
         self._down = max(0.0, self._down - bounded - allowance)
-        self._learn_noise(residual)
+        if bounded == residual:
+            self._learn_noise(grams)
         if self._up == 0.0 == self._down:
             self._run = 0
             return None
@@ -307,11 +341,11 @@ class Plate:
         return [PlateMoving(self.scale, self.channel, at), *(self._settle_again(at) or [])]
 
     def _settle_again(self, at: float) -> list[Fact] | None:
-        level = quick_level(self._recent, self._pace.window, sqrt(self._var), self._rho) or self._settled_noisily()
+        level = self._settled_quickly() or self._settled_noisily()
         if level is None:
             return None
-        if out_of_range(level.grams, self._capacity_g):
-            return self.distrust(at, "out_of_range")
+        if impossible := self._impossible(level.grams):
+            return self.distrust(at, impossible)
         before, before_se, began = self._level, self._se, self._since
         self._adopt(level, at)
         delta = level.grams - before
@@ -321,16 +355,24 @@ class Plate:
         name = f"{self.boot}{self.scale}.{self.channel}.{round(began * 1000)}"
         return [WeightStep(self.scale, self.channel, at, began, delta, sd, before, level.grams, name)]
 
+    def _settled_quickly(self) -> Level | None:
+        pace, sigma, rho = self._pace, sqrt(self._var), self._rho
+        level = quick_level(self._recent, pace.window, sigma, rho, self._level)
+        if level is None or pace.ringing == pace.window:
+            return level
+        before = self._recent[-3 * pace.window : -pace.window]
+        return quick_level(self._recent, pace.ringing, sigma, rho, self._level) if rings(before, level.grams, 3 * sigma) else level
+
     def _settled_noisily(self) -> Level | None:
-        """The longer question, asked ten times a second: 1.5 s at much the noise known, or 3 s at any."""
+        """The longer question, asked ten times a second: of 1.5 s at about the noise known, of 8 s at any (hands can be steady)."""
         pace = self._pace
         recent = self._recent
-        if len(recent) * pace.seconds < 1.5 or len(recent) % max(1, round(0.1 / pace.seconds)):
+        if len(recent) * pace.seconds < STEADY_S or len(recent) % max(1, round(0.1 / pace.seconds)):
             return None
-        level = steady_level(recent[-max(8, round(1.5 / pace.seconds)) :], self._rho)
-        if level is None or level.sigma <= max(SMALLEST_STEP_SIGMAS * sqrt(self._var), 5.0):
+        level = steady_level(recent[-max(8, round(STEADY_S / pace.seconds)) :], self._rho)
+        if level is None or level.sigma <= max(NOISIER * sqrt(self._var), NOISE_G):
             return level
-        return steady_level(recent[-round(3 / pace.seconds) :], self._rho) if len(recent) * pace.seconds >= 3 else None
+        return steady_level(recent[-round(NOISY_S / pace.seconds) :], self._rho) if len(recent) * pace.seconds >= NOISY_S else None
 
     def _settle_first(self, at: float) -> list[Fact] | None:
         if self._since > at:
@@ -339,11 +381,11 @@ class Plate:
         count = max(8, round(wanted / self._pace.seconds))
         if at - self._since < wanted or len(self._recent) < count:
             return None
-        level = steady_level(self._recent[-count:], _FIRST_RHO)
-        if level is None or (level.sigma == 0 and self.trust.reason in CONSTANT):
+        level = steady_level(self._recent[-count:], _FIRST_RHO, 0.03 if self.trust.reason == "glitching" else 0.1)
+        if level is None:
             return None
-        if out_of_range(level.grams, self._capacity_g):
-            return self.trust.lose(at, "out_of_range")
+        if impossible := self._impossible(level.grams):
+            return self.trust.lose(at, impossible)
         self._adopt(level, at)
         return self._believe(at, first=True)
 
@@ -351,20 +393,17 @@ class Plate:
         """Stand at a new level; where the window showed far more or, at first, any other noise than known, that is the noise now."""
         variance = max(level.sigma * level.sigma, 0.01)
         if self._state == _WAITING or variance > 4 * self._var:
-            self._cov = self._rho * variance
-            self._var = variance
-        self._level = level.grams
+            self._know_noise(variance, self._rho)
+        self._level = self._last = self._last_but_one = level.grams
         self._se = level.se
         self._samples = level.samples
         self._born = at
         self._state = _YOUNG
-        self._last = 0.0
         self._recent = []
         self._up = self._down = 0.0
         self._run = 0
         self._lane = _LANE
         self._next_report = at + REPORT_EVERY_S
-        self._tune()
 
     def _believe(self, at: float, *, first: bool) -> list[Fact]:
         facts = self.trust.regain(at)
@@ -377,8 +416,8 @@ class Plate:
         self._tune()
         if self._state == _QUIET:
             self._samples += _LANE
-        if out_of_range(self._level, self._capacity_g):
-            return self.distrust(at, "out_of_range")
+        if impossible := self._impossible(self._level):
+            return self.distrust(at, impossible)
         if at < self._next_report or self.trust.reason is not None:
             return None
         self._next_report = at + REPORT_EVERY_S
@@ -389,13 +428,18 @@ class Plate:
         memory = max(1, min(self._samples, round(BASELINE_S / self._pace.seconds)))
         return max(0.05, sqrt(self._var * inflation(memory, self._rho) / memory))
 
-    def _learn_noise(self, residual: float) -> None:
+    def _learn_noise(self, grams: float) -> None:
+        one, two = grams - self._last, grams - self._last_but_one
+        self._last_but_one, self._last = self._last, grams
         gain = self._pace.gain
-        self._var += (min(residual * residual, self._cap) - self._var) * gain
-        limit = sqrt(self._cap)
-        residual = max(-limit, min(limit, residual))
-        self._cov += (residual * self._last - self._cov) * gain
-        self._last = residual
+        self._ones += (min(one * one, self._cap) - self._ones) * gain
+        self._twos += (min(two * two, self._cap) - self._twos) * gain
+
+    def _impossible(self, grams: float) -> str | None:
+        """Why a settled weight cannot be one."""
+        if self._converter and saturated(grams / self._factor + self._zero):
+            return "saturated"
+        return "out_of_range" if out_of_range(grams, self._capacity_g) else None
 
     def _spiked(self) -> bool:
         """Whether the last sample but one stood alone: far from its neighbours, which agree."""
