@@ -1,0 +1,62 @@
+"""``smartstore check``, as it is called."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.config.sample import written
+
+
+def check(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "device", "check", str(path), *options], capture_output=True, text=True, check=False)
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_sound_store_is_summed_up_and_its_warnings_do_not_fail_it(tmp_path: Path) -> None:
+    run = check(written(tmp_path))
+    assert run.returncode == 0
+    assert "Cellar (cellar-1) has 2 zones, 9 devices, 2 slots, 2 products." in run.stdout
+    assert "cabinet fridge: sells Mon-Sun 10:00-22:00; slots B1; fridge-lock, board, tags, air, fire" in run.stdout
+    assert "warning: scale[1]: scale board has no slot on channel 2" in run.stdout
+
+
+def test_every_fault_is_printed_and_the_status_is_78(tmp_path: Path) -> None:
+    run = check(written(tmp_path, ("Europe/Rome", "Europe/Roma"), ("settle_s", "setle_s")))
+    assert run.returncode == 78
+    assert run.stdout == ""
+    assert run.stderr.splitlines() == [
+        'store.timezone: "Europe/Roma": an IANA time zone, e.g. Europe/Rome',
+        'zone[1].setle_s: 2.0: unknown key; did you mean "settle_s"?',
+    ]
+
+
+def test_a_driver_that_is_not_in_this_version_is_a_fault(tmp_path: Path) -> None:
+    run = check(written(tmp_path, ('driver = "gm65"', 'driver = "wiegand"')))
+    assert run.returncode == 78
+    assert 'reader[0].driver: "wiegand": this version has no such driver, only gm65, line' in run.stderr
+
+
+def test_programs_get_one_object_a_line(tmp_path: Path) -> None:
+    run = check(written(tmp_path), "--json")
+    assert run.returncode == 0
+    assert [line["kind"] for line in lines(run.stdout)] == ["store", "zone", "zone", "warning"]
+    assert lines(run.stdout)[0] == {"kind": "store", "id": "cellar-1", "zones": 2, "devices": 9, "slots": 2, "products": 2}
+
+
+def test_programs_get_faults_as_objects(tmp_path: Path) -> None:
+    run = check(written(tmp_path, ("settle_s = 2.0", "settle_s = 0.1")), "--json")
+    assert run.returncode == 78
+    assert lines(run.stdout) == [{"kind": "fault", "path": "zone[1].settle_s", "found": "0.1", "allowed": "must be 0.5 or more"}]
+
+
+def test_no_file_is_a_bad_configuration_and_no_argument_a_wrong_use(tmp_path: Path) -> None:
+    assert check(tmp_path / "none.toml").returncode == 78
+    run = subprocess.run([sys.executable, "-m", "device", "check"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
