@@ -36,6 +36,12 @@ def _close_and_look(runner: asyncio.Runner) -> None:
 asyncio.Runner.close = _close_and_look  # type: ignore[method-assign, assignment]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Long campaigns and real hardware are for those who ask for them."""
+    if not config.option.markexpr:
+        config.option.markexpr = "not soak" if config.getoption("--hardware", default=None) else "not soak and not hardware"
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now is no garbage: without it a collection after each test takes a millisecond, not fifty."""
     gc.collect()

@@ -17,6 +17,9 @@ asyncio_default_fixture_loop_scope = function
 timeout = 30
 filterwarnings = error
 addopts = --import-mode=importlib -p no:cacheprovider
+markers =
+    soak: long campaigns
+    hardware: needs real hardware
 """
 
 
@@ -90,3 +93,24 @@ def test_of_a_process(wide):
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_test_that_tidies_up_passes(workers: str, tmp_path: Path) -> None:
     assert "2 passed" in outcome(tmp_path, CLEAN, "-n", workers)
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.soak
+def test_of_a_night():
+    pass
+
+@pytest.mark.hardware
+def test_of_a_real_scale():
+    pass
+
+def test_of_a_moment():
+    pass
+"""
+
+
+def test_long_campaigns_and_hardware_are_for_those_who_ask(tmp_path: Path) -> None:
+    assert "1 passed, 2 deselected" in outcome(tmp_path, MARKED)
+    assert "1 passed, 2 deselected" in outcome(tmp_path, MARKED, "-m", "soak")

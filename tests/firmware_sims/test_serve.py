@@ -113,7 +113,7 @@ class Broken(MtSicsScale):
 async def test_a_bug_in_a_simulated_device_ends_the_rig_and_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         async with served(Broken(Steady()), tmp_path / "scale"):
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
     assert caught.group_contains(ZeroDivisionError)
 
 
