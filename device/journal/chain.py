@@ -23,7 +23,9 @@ def digest(content: bytes) -> bytes:
 
 def link(previous: bytes, epoch: str, row: int, seq: int | None, wall: float, kind: str, body: bytes) -> bytes:
     """The hash of one row; ``previous`` is the hash of the row before it, ``body`` the digest of the row's body."""
-    return digest(f"{previous.hex()} {epoch} {row} {seq or 0} {struct.pack('>d', wall).hex()} {kind} {body.hex()}".encode())
+    # SQLite keeps no negative zero; adding zero makes it a positive one.
+    label = struct.pack(">d", wall + 0.0).hex()
+    return digest(f"{previous.hex()} {epoch} {row} {seq or 0} {label} {kind} {body.hex()}".encode())
 
 
 def seal(epoch: str, row: int, state: bytes) -> bytes:

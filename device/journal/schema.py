@@ -94,7 +94,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A trace to be kept: ``blob`` as ``trace.encode`` makes it. ``seq``: the event that it supports, where that is known; ``wall`` Unix time."""
+    """A trace to be kept, packed by ``trace.encode``. ``seq``: the event that it supports, where that is known; ``wall``: Unix time."""
 
     id: str
     seq: int | None

@@ -18,7 +18,7 @@ MAX_TRACE_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Weights around a step. ``samples``: (seconds after ``began_at``, grams); ``began_at``: Unix time; ``delta``: grams, with its ``sd``."""
+    """Weights around a step. ``samples``: (seconds after ``began_at``, grams); ``began_at``: Unix time; ``delta``, ``sd``: grams."""
 
     began_at: float
     samples: tuple[tuple[float, float], ...]
