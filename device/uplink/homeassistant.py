@@ -44,7 +44,7 @@ def _components(layout: Layout, products: Mapping[str, Product], topics: Topics)
             yield _placed(store, "zone", zone.id, what, topics.level(f"zone/{zone.id}"), component)
     for slot in layout.slot:
         names = ", ".join(products[gtin].name if gtin in products else gtin for gtin in slot.products)
-        count = {
+        count: _Component = {
             "platform": "sensor",
             "name": f"{slot.id} {names}",
             "state_class": "measurement",

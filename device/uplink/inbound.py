@@ -15,7 +15,7 @@ from device.uplink.link import Link, Message
 from device.uplink.topics import Topics
 
 ROOM = 32
-"""Messages that wait to be dealt with. More are left with the broker: not acknowledged, counted."""
+"""Messages that wait to be dealt with. With more, the link is not read (see ``link``)."""
 
 
 def read_receipt(payload: bytes, epoch: str, newest_seq: int) -> int | None:
@@ -34,25 +34,32 @@ class Inbound:
     """The way in. ``command`` returns once a command is durable, ``receipt`` once a receipt is."""
 
     def __init__(
-        self, topics: Topics, command: Callable[[InboundCommand], Awaitable[None]], receipt: Callable[[bytes], Awaitable[None]]
+        self,
+        topics: Topics,
+        command: Callable[[InboundCommand], Awaitable[None]],
+        receipt: Callable[[bytes], Awaitable[None]],
+        wake: asyncio.Event,
     ) -> None:
         self._topics = topics
         self._command = command
         self._receipt = receipt
+        self._wake = wake
         self._waiting: asyncio.Queue[tuple[Link, Message]] = asyncio.Queue(ROOM)
-        self.overflowed = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether ``put`` may be called. ``wake`` is set when there is room again."""
+        return not self._waiting.full()
 
     def put(self, link: Link, message: Message) -> None:
-        """Take a message if there is room. Never blocks."""
-        try:
-            self._waiting.put_nowait((link, message))
-        except asyncio.QueueFull:
-            self.overflowed += 1
+        """Take a message. Never blocks."""
+        self._waiting.put_nowait((link, message))
 
     async def run(self) -> None:
         """Deal with messages, one at a time, in order, for ever."""
         while True:
             link, message = await self._waiting.get()
+            self._wake.set()
             if link.alive or message.qos == 0:
                 await self._deal(message)
                 link.acknowledge(message)

@@ -29,7 +29,8 @@ LONGEST_PACKET = 65536
 """Bytes. A command is at most 8 KiB; longer ones are handed on so that they can be refused, up to here."""
 
 INBOX = 16
-"""Messages that may wait for us, announced as MQTT 5's Receive Maximum. A 3.1.1 broker has its own limit (Mosquitto: 20)."""
+"""Messages that may wait here, announced as MQTT 5's Receive Maximum. Brokers send more (Mosquitto 2.0.11 answers each PUBACK with
+another 20), so with as many waiting nothing is read from the socket until some are taken: TCP then holds the broker back."""
 
 SESSION_KEPT_S = 86400
 """How long the broker keeps commands for a store that is away (MQTT 5; with 3.1.1 the broker's own rule holds)."""
@@ -104,8 +105,8 @@ class Link:
         self._socket: BrokerSocket | None = None
         self._acks: list[tuple[int, int]] = []
         self._subscribed: list[tuple[int, bool]] = []
-        self.messages: deque[Message] = deque()
-        self.overflowed = 0
+        self._messages: deque[Message] = deque()
+        self._paused = False
         self.window = hello.window
         self.longest_out: int | None = None
         self.session_present = False
@@ -227,6 +228,15 @@ class Link:
         """Ask for no more of these topics."""
         self._client.unsubscribe(topics)
 
+    def next_message(self) -> Message | None:
+        """The oldest message that has come in and was not taken yet."""
+        message = self._messages.popleft() if self._messages else None
+        if self._paused and len(self._messages) < INBOX and self.alive and self._socket is not None:
+            self._paused = False
+            self._loop.add_reader(self._socket.fileno(), self._read)
+            self._loop.call_soon(self._read)  # what the socket has already handed over, the loop does not tell of
+        return message
+
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is ours now."""
         if self.alive and message.qos > 0:
@@ -266,9 +276,10 @@ class Link:
 
     def _read(self) -> None:
         sock = self._socket
-        self._client.loop_read()
-        while sock is not None and sock.pending and self.alive:
+        again = sock is not None and not self._paused and self.alive
+        while again and sock is not None:
             self._client.loop_read()
+            again = sock.pending and not self._paused and self.alive
 
     def _write(self) -> None:
         self._client.loop_write()
@@ -312,16 +323,12 @@ class Link:
         self._changed.set()
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        if len(self.messages) >= 2 * INBOX:
-            # Not acknowledged, so a broker that keeps a session for us sends it again after the next connection.
-            self.overflowed += 1
-            return
         try:
             topic = message.topic
         except UnicodeDecodeError:
             return
         properties = message.properties
-        self.messages.append(
+        self._messages.append(
             Message(
                 topic,
                 bytes(message.payload),
@@ -333,3 +340,6 @@ class Link:
             )
         )
         self._changed.set()
+        if len(self._messages) >= INBOX and not self._paused and self._socket is not None:
+            self._paused = True
+            self._loop.remove_reader(self._socket.fileno())

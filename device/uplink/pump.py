@@ -157,8 +157,7 @@ class Pump:
 
     def _take_messages(self) -> None:
         topics = self._out.topics
-        while self._link.messages:
-            message = self._link.messages.popleft()
+        while self._inbound.room and (message := self._link.next_message()) is not None:
             if message.topic == topics.receipt or topics.command(message.topic) is not None:
                 self._inbound.put(self._link, message)
             else:
@@ -227,6 +226,8 @@ class Pump:
             if code in REFUSED_FOR_GOOD:
                 self._out.counts.refused += 1
                 _log.warning("the broker refuses a reply to %s: %s", reply.topic, REFUSED_FOR_GOOD[code])
+            elif code == _LOST:
+                self._out.replies.put_back(reply)
             elif code >= FAILURE:
                 self._out.replies.put_back(reply)
                 self._hold(code)

@@ -51,7 +51,6 @@ class UplinkHealth:
     refused: int
     reconnects: int
     dropped_replies: int
-    dropped_inbound: int
     dropped_telemetry: int
 
 
@@ -103,8 +102,8 @@ class Uplink:
         patience = Patience(RECEIPT_WITHIN_S) if settings.acknowledge == "backend" else None
         self._out = Outgoing(self._topics, outbox, Delivery(outbox.acknowledged), patience)
         self._out.sweep.update(self._topics.retained)
-        self._inbound = Inbound(self._topics, inbound, self._take_receipt)
         self._wake = asyncio.Event()
+        self._inbound = Inbound(self._topics, inbound, self._take_receipt, self._wake)
         self._moved = asyncio.Event()
         self._acknowledging = asyncio.Lock()
         self._link: Link | None = None
@@ -131,7 +130,6 @@ class Uplink:
             refused=counts.refused,
             reconnects=max(0, counts.connections - 1),
             dropped_replies=self._out.replies.dropped,
-            dropped_inbound=self._inbound.overflowed + (self._link.overflowed if self._link else 0),
             dropped_telemetry=self._dropped_telemetry,
         )
 
@@ -231,7 +229,6 @@ class Uplink:
             await self._pump.run(tick_s=min(1.0, self._settings.keepalive_s / 20))
         finally:
             link.abort("stopped")
-            self._inbound.overflowed += link.overflowed
             self._link = None
             self._pump.give_back()
             self._pump.passed.set()
