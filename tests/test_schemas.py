@@ -70,3 +70,10 @@ def test_the_examples_use_only_keys_of_the_schema(example: str) -> None:
         assert names, table
         for entry in entries:
             assert any(set(entry) <= set(schema["$defs"][name]["properties"]) for name in names), (table, entry)
+
+
+def test_the_manual_names_every_table_and_key() -> None:
+    manual = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    schema = documents()["config.schema.json"]
+    keys = {key for table in schema["$defs"].values() for key in table["properties"]} | set(schema["properties"])
+    assert sorted(key for key in keys if f"`{key}`" not in manual and f"[{key}]" not in manual) == []

@@ -44,7 +44,7 @@ Contact = Literal["closed", "open"]
 class Table(BaseModel):
     """What all tables share: unknown keys are faults, and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StoreIdentity(Table):
