@@ -9,8 +9,9 @@ from device.domain.facts import Fact, WeightStep
 from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
 from device.sensing.evidence import Evidence
+from device.sensing.pace import Pace
 from device.sensing.trust import FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined
-from device.sensing.weight import Calibration, Pace, Plate
+from device.sensing.weight import Calibration, Plate
 
 _LANE = 16
 GAPS_IN_A_ROW = 4

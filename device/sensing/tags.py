@@ -41,19 +41,19 @@ class TagSense:
 
     def take(self, reading: TagReading) -> list[Fact]:
         """One reading of a tag."""
+        read_clock = self._read_clock + self._reading_since(reading.at)
         tag = self._tags.get(reading.epc)
         if tag is not None:
-            tag.last_seen, tag.read_clock, tag.rounds = reading.at, self._read_clock, self._rounds
+            tag.last_seen, tag.read_clock, tag.rounds = reading.at, read_clock, self._rounds
             return []
         if len(self._tags) >= TAGS_MAX:
             return []
-        self._tags[reading.epc] = _Tag(reading.at, self._read_clock, self._rounds)
+        self._tags[reading.epc] = _Tag(reading.at, read_clock, self._rounds)
         return [TagArrived(self._reader, reading.at, reading.epc.hex().upper())]
 
     def round(self, reading: TagRound) -> list[Fact]:
         """The end of an inventory round: time spent reading goes on, and with it departures."""
-        if self._last_round is not None:
-            self._read_clock += max(0.0, min(reading.at - self._last_round, ROUND_MAX_S))
+        self._read_clock += self._reading_since(reading.at)
         self._last_round = reading.at
         self._rounds += 1
         gone = [
@@ -66,3 +66,7 @@ class TagSense:
     def pause(self) -> None:
         """The reader is down: until its next round no time is spent reading."""
         self._last_round = None
+
+    def _reading_since(self, at: float) -> float:
+        """The time spent reading since the last round ended."""
+        return 0.0 if self._last_round is None else max(0.0, min(at - self._last_round, ROUND_MAX_S))

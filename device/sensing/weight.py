@@ -18,22 +18,22 @@ two levels is the step. Three things make that work on real load cells (figures 
 from __future__ import annotations
 
 from collections import deque
-from math import ceil, sqrt
+from math import sqrt
 from statistics import median
 from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
+from device.sensing.pace import Pace
 from device.sensing.settle import TWO_APART, Level, inflation, quick_level, rings, steady_level
 from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range, saturated
 
 SMALLEST_STEP_G = 8.0
 """Nothing sold is lighter than 30 g; below this a change is told as a new quiet level, not as a step."""
 
+LIGHTEST_ITEM_G = 25.0
 SMALLEST_STEP_SIGMAS = 5.0
 SMALLEST_STEP_ERRORS = 6.0
-DRIFT_G_PER_S = 0.025
 BASELINE_S = 5.0
-NOISE_MEMORY_S = 10.0
 REPORT_EVERY_S = 60.0
 STEADY_S = 1.5
 NOISY_S = 8.0
@@ -51,36 +51,6 @@ class Calibration(NamedTuple):
 
     zero: float
     per_gram: float
-
-
-class Pace(NamedTuple):
-    """What follows from a scale's sample rate; shared by its plates and renewed when the rate turns out to be another."""
-
-    seconds: float
-    """Between two samples."""
-    window: int
-    """Samples that must agree for a quick answer: 0.11 s of them, at least 4."""
-    ringing: int
-    """The same for a plate that rings: 0.18 s, most of a period of 5 Hz."""
-    onset: float
-    """How many fully deviating samples make a movement, less a half: 3 at 10 Hz, 4 at 80 Hz."""
-    drift: float
-    """How far the baseline follows with each sample, in grams."""
-    gain: float
-    """Weight of one sample in the noise estimate."""
-
-    @staticmethod
-    def of(rate_hz: float) -> Pace:
-        """The pace of a scale at ``rate_hz`` samples a second."""
-        seconds = 1 / rate_hz
-        return Pace(
-            seconds,
-            max(4, ceil(0.11 * rate_hz)),
-            max(4, ceil(0.18 * rate_hz)),
-            max(3, round(0.05 * rate_hz)) - 0.5,
-            DRIFT_G_PER_S * seconds,
-            min(1 / 50, seconds / NOISE_MEMORY_S),
-        )
 
 
 class Plate:
@@ -356,12 +326,17 @@ class Plate:
         return [WeightStep(self.scale, self.channel, at, began, delta, sd, before, level.grams, name)]
 
     def _settled_quickly(self) -> Level | None:
+        """A few samples that agree; more of them where the plate rings, or where no item is as light: a hand takes hold before it takes."""
         pace, sigma, rho = self._pace, sqrt(self._var), self._rho
         level = quick_level(self._recent, pace.window, sigma, rho, self._level)
-        if level is None or pace.ringing == pace.window:
-            return level
+        if level is None:
+            return None
+        if abs(level.grams - self._level) < LIGHTEST_ITEM_G:
+            return level if pace.touch == pace.window else quick_level(self._recent, pace.touch, sigma, rho, self._level)
         before = self._recent[-3 * pace.window : -pace.window]
-        return quick_level(self._recent, pace.ringing, sigma, rho, self._level) if rings(before, level.grams, 3 * sigma) else level
+        if pace.ringing == pace.window or not rings(before, level.grams, 3 * sigma):
+            return level
+        return quick_level(self._recent, pace.ringing, sigma, rho, self._level)
 
     def _settled_noisily(self) -> Level | None:
         """The longer question, asked ten times a second: of 1.5 s at about the noise known, of 8 s at any (hands can be steady)."""
