@@ -131,11 +131,15 @@ class Zone(Table):
 class _Lock(Table):
     id: Id
     zone: Id
-    fail: Literal["secure", "safe"] = "secure"
-    """secure: power off locks, energised is unlocked; safe: energised is locked."""
+    fail: Annotated[
+        Literal["secure", "safe"],
+        Field(description="secure: power off locks, energised is unlocked; safe: energised is locked"),
+    ] = "secure"
     relock: Literal["on_close", "on_open"] = "on_close"
-    contact_normally: Contact = "open"
-    """How the wire of the door contact is while the door is open: open, so that a closed door is an active input, or closed."""
+    contact_normally: Annotated[
+        Contact,
+        Field(description="the wire of the door contact while the door is open: open, so that a closed door is an active input, or closed"),
+    ] = "open"
 
     def unlocked(self, energised: bool) -> bool:
         """What the relay's state means for the bolt."""
@@ -179,8 +183,10 @@ class StreamScale(Table):
     channels: Literal[1] = 1
     rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
     capacity_g: Annotated[float, Field(gt=0)] | None = None
-    stable_bit: Literal[0, 1] = 1
-    """NCI only: the value of status byte 1, bit 0, that means stable. Vendors disagree."""
+    stable_bit: Annotated[
+        Literal[0, 1],
+        Field(description="NCI only: the value of status byte 1, bit 0, that means stable; vendors disagree"),
+    ] = 1
 
 
 class ShelfBoardScale(Table):
@@ -267,8 +273,10 @@ class _Input(Table):
     id: Id
     zones: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(distinct)]
     kind: InputKind
-    normally: Contact = "open"
-    """How the wire is while nothing is the matter; closed, so that a cut wire reads as an alarm."""
+    normally: Annotated[
+        Contact,
+        Field(description="the wire while nothing is the matter; closed, so that a cut wire reads as an alarm"),
+    ] = "open"
 
 
 class GpioInput(_Input):
