@@ -6,7 +6,7 @@ from math import ceil
 from typing import NamedTuple
 
 DRIFT_G_PER_S = 0.025
-"""How fast a baseline follows: ten times the drift of the recording, a hundredth of the slowest pilfering that matters."""
+"""How fast a baseline follows: ten times the drift of the recording."""
 
 NOISE_MEMORY_S = 10.0
 
