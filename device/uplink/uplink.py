@@ -213,7 +213,8 @@ class Uplink:
             async with asyncio.timeout(ATTEMPT_S):
                 link = await self._open()
         except TimeoutError:
-            raise UplinkDown("no answer from the broker") from None
+            hint = "; one that knows no MQTT 5 needs protocol = 4" if self._settings.protocol == 5 else ""
+            raise UplinkDown(f"no answer from the broker{hint}") from None
         out = self._out
         out.counts.connections += 1
         out.delivery.rewind(None if self._receipts_after is None else self._outbox.acknowledged)

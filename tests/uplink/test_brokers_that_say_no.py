@@ -43,7 +43,7 @@ async def test_an_event_that_the_acl_forbids_is_set_aside_with_its_reason_and_ne
             await until(lambda: outbox.acknowledged == 5)
             assert outbox.aside == {3: "not authorized"}
             assert told == [(3, "session.ended", "not authorized")]
-            assert listener.seqs() == [1, 2, 4, 5]
+            await until(lambda: listener.seqs() == [1, 2, 4, 5])
             assert uplink.health.set_aside == 1
             assert uplink.health.acknowledged == 4
             broker.set_acl(acl.replace("event/stock/#", "event/#"))
