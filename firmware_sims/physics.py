@@ -38,6 +38,12 @@ QUIET = PlateNature(noise_mad_g=0.0, glitch_rate=0.0, creep=0.0, drift_sd_g=0.0)
 """A plate of a text book, for tests of other things."""
 
 
+TREMOR = 0.03
+"""Standard deviation of a held force as a share of it: a few per cent (Jones, Hamilton and Wolpert, J. Neurophysiol. 88, 2002)."""
+TREMOR_SLICE_S = 0.03
+TREMOR_SLICES_MOST = 200
+
+
 @dataclass(slots=True)
 class _Push:
     """A force for a time: a hand that leans, a ramp by which a weight leaves, the knock of a bottle put down."""
@@ -102,10 +108,13 @@ class Plate:
         self._pushes.append(_Push(knock_g, ramp_s, self._random.uniform(0.03, 0.1)))
 
     def lean(self, grams: float, seconds: float) -> None:
-        """A hand, an elbow or a bag presses for a time, and not quite evenly."""
+        """A hand or an elbow presses for a time, and never evenly: a muscle's force wanders in proportion to itself."""
         self._pushes.append(_Push(grams, 0.0, seconds))
         halves = self._random.uniform(-0.1, 0.1) * grams
         self._pushes.append(_Push(halves, seconds * 0.3, seconds * 0.4))
+        slice_s = max(TREMOR_SLICE_S, seconds / TREMOR_SLICES_MOST)
+        for number in range(int(seconds / slice_s)):
+            self._pushes.append(_Push(self._random.gauss(0, TREMOR) * grams, number * slice_s, slice_s))
 
     def shake(self, grams: float) -> None:
         """A slammed door, a footstep: an oscillation of about this size that dies away in half a second."""
