@@ -7,28 +7,24 @@ without ``--simulate``: its configuration names the ports, as on real hardware.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import tomllib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from typing import Any
 
 from device.domain.jws import SigningKey, sign
 from device.engine.clock import Clock
 from firmware_sims.control import Hand, hand
 from tests.mosquitto import Mosquitto
+from tests.scenarios.stranger import OPEN, WITHIN_S, Login, Stranger
 
-WITHIN_S = 30.0
-ROOT = "smartstore/rig-01"
 RIESLING, GIN, COLA = "09520000001018", "09520000001025", "09520000001032"
 
 PRODUCTS = f"""gtin,name,grams,grams_sd,price_minor,age_limit,max_celsius,tagged
@@ -47,7 +43,7 @@ currency = "EUR"
 url = "{url}"
 {mqtt}
 [journal]
-path = "journal.db"
+{journal}
 [access]
 entry_keys = ["key.pub.pem"]
 command_keys = ["key.pub.pem"]
@@ -116,154 +112,82 @@ capacity = 6
 """
 
 
-class Stranger:
-    """A subscriber who knows the contract and nothing else; paho, in a thread of its own."""
-
-    def __init__(self, port: int) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.levels: dict[str, dict[str, Any]] = {}
-        self.replies: list[dict[str, Any]] = []
-        self._port = port
-        self._loop = asyncio.get_running_loop()
-        self._heard = asyncio.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="stranger", protocol=mqtt.MQTTv5)
-        self._client.on_message = self._on_message
-        self._client.on_connect = self._on_connect
-        self._subscribed = asyncio.Event()
-        self._client.on_subscribe = self._on_subscribe
-
-    async def __aenter__(self) -> Self:
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", self._port, keepalive=5)
-        self._client.loop_start()
-        async with asyncio.timeout(WITHIN_S):
-            await self._subscribed.wait()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
-
-    def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe(f"{ROOT}/#", qos=1)
-
-    def _on_subscribe(self, *_: Any) -> None:
-        self._loop.call_soon_threadsafe(self._subscribed.set)
-
-    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._take, message.topic.removeprefix(f"{ROOT}/"), bytes(message.payload))
-
-    def _take(self, topic: str, payload: bytes) -> None:
-        if topic.startswith("command/") or topic == "receipt":
-            return
-        what = json.loads(payload) if payload else {}
-        if topic.startswith("event/"):
-            assert topic == "event/" + what["type"].replace(".", "/")
-            self.events.append(what)
-        elif topic.startswith("reply/"):
-            self.replies.append(what)
-        else:
-            self.levels[topic] = what
-        self._heard.set()
-
-    async def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """Wait until something holds of what was heard."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                while not (found := condition()):
-                    self._heard.clear()
-                    await self._heard.wait()
-                return found
-        except TimeoutError:
-            told = [f"{event['seq']} {event['type']}" for event in self.events]
-            raise AssertionError(f"never heard {what}; events: {told}; levels: {self.levels}") from None
-
-    async def event(self, kind: str, after: int = 0, **data: Any) -> dict[str, Any]:
-        """The first event of a kind after a seq whose data fits."""
-
-        def fits() -> dict[str, Any] | None:
-            found = (event for event in self.events if event["type"] == kind and event["seq"] > after)
-            return next((event for event in found if data.items() <= event["data"].items()), None)
-
-        event: dict[str, Any] = await self.until(fits, f"{kind} {data} after {after}")
-        return event
-
-    async def level(self, topic: str, **fields: Any) -> dict[str, Any]:
-        """A retained topic once its fields fit."""
-        await self.until(lambda: topic in self.levels and fields.items() <= self.levels[topic].items(), f"{topic} {fields}")
-        return self.levels[topic]
-
-    async def reply(self, command: str, *statuses: str) -> dict[str, Any]:
-        found: dict[str, Any] = await self.until(
-            lambda: next((reply for reply in self.replies if reply["id"] == command and reply["status"] in statuses), None),
-            f"reply {statuses} to {command}",
-        )
-        return found
-
-    def send(self, name: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(f"{ROOT}/command/{name}", payload, qos=1, retain=retain)
-
-    def gapless(self) -> None:
-        """Within the epoch the numbers start at 1 and have no gap, and a repeated number has the same content."""
-        by_seq: dict[int, dict[str, Any]] = {}
-        for event in self.events:
-            assert by_seq.setdefault(event["seq"], event) == event
-        assert sorted(by_seq) == list(range(1, len(by_seq) + 1))
-
-    @property
-    def latest(self) -> int:
-        return max((event["seq"] for event in self.events), default=0)
-
-
 class Rig:
     """The store; ``daemon`` can be started, killed and started again."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, stranger: Stranger) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, stranger: Stranger, text: str, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.broker = broker
         self.stranger = stranger
         self.key = SigningKey.generate()
         self.hand: Hand
         self.daemon: asyncio.subprocess.Process | None = None
+        self._text = text
+        self._environment = os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"} | environment
         self._numbers = 0
 
-    async def start_daemon(self) -> None:
-        """Start it and wait until it says that it is online and hears the door."""
+    @property
+    def config(self) -> Path:
+        return self.folder / "store.toml"
+
+    async def launch(self, *options: str) -> asyncio.subprocess.Process:
+        """Start the daemon; whether it lives is not waited for."""
         assert self.daemon is None
-        self.stranger.levels.clear()
-        environment = os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"}
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "device", "run", str(self.folder / "store.toml"),
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                sys.executable, "-m", "device", "run", str(self.config), *options,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
             )  # fmt: skip
-        await self.stranger.level("status", state="online")
+        return self.daemon
+
+    async def start_daemon(self, *options: str) -> None:
+        """Start it and wait until it says that it is online."""
+        self.stranger.levels.clear()
+        await self.launch(*options)
+        try:
+            await self.stranger.level("status", state="online")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; log: {self.log}") from None
 
     async def ready(self) -> None:
-        """Until the door is known and every slot is trusted."""
+        """Until the doors are known and every slot is trusted."""
+        plan = tomllib.loads(self._text)
+        levels = self.stranger.levels
+        doors, slots = [f"zone/{zone['id']}" for zone in plan["zone"]], [f"slot/{slot['id']}" for slot in plan["slot"]]
         await self.stranger.until(
             lambda: (
-                self.stranger.levels.get("zone/fridge", {}).get("door") in ("open", "closed")
-                and all(self.stranger.levels.get(f"slot/{slot}", {}).get("trusted") for slot in "ABCD")
+                all(levels.get(door, {}).get("door") in ("open", "closed") for door in doors)
+                and all(levels.get(slot, {}).get("trusted") for slot in slots)
             ),
             "a ready store",
         )
 
     async def kill_daemon(self) -> None:
         assert self.daemon is not None
-        self.daemon.kill()
+        if self.daemon.returncode is None:
+            self.daemon.kill()
         await self.daemon.wait()
         self.daemon = None
 
     async def stop_daemon(self) -> int:
         """SIGTERM; returns the exit status."""
         assert self.daemon is not None
-        self.daemon.send_signal(signal.SIGTERM)
+        if self.daemon.returncode is None:
+            self.daemon.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Until the daemon has ended by itself; returns the exit status."""
+        assert self.daemon is not None
         async with asyncio.timeout(WITHIN_S):
             status = await self.daemon.wait()
         self.daemon = None
         return status
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGHUP)
 
     def code(self, **claims: Any) -> str:
         self._numbers += 1
@@ -281,37 +205,117 @@ class Rig:
     async def show(self, code: str | None = None) -> None:
         await self.hand.do("show", reader="qr", code=code or self.code())
 
+    async def enter(self) -> str:
+        """Show a code and open the door; the session, once the store knows that the door is open."""
+        after = self.stranger.latest
+        await self.show()
+        await self.hand.open("fridge", 10.0)
+        session: str = (await self.stranger.event("door.opened", after))["data"]["session"]
+        return session
+
     async def take(self, slot: str, count: int = 1) -> dict[str, Any]:
         """Take items and wait until the store has told it."""
         after = self.stranger.latest
         await self.hand.do("take", slot=slot, count=count)
         return await self.stranger.event("session.item_taken", after, slot=slot)
 
+    async def leave(self) -> dict[str, Any]:
+        """Close the door and wait for the bill."""
+        after = self.stranger.latest
+        await self.hand.do("close", zone="fridge")
+        data: dict[str, Any] = (await self.stranger.event("session.ended", after))["data"]
+        return data
+
+    async def buy(self, slot: str, count: int = 1) -> dict[str, Any]:
+        """A whole purchase; the bill."""
+        await self.enter()
+        await self.take(slot, count)
+        return await self.leave()
+
     @property
     def log(self) -> str:
         return (self.folder / "daemon.log").read_text()
 
+    async def logged(self, words: str) -> None:
+        """Until the daemon has logged these words."""
+        await seen(lambda: words in self.log, f"{words!r} in the log", lambda: self.log)
+
+    def journalled(self, path: Path | None = None) -> list[dict[str, Any]]:
+        """The events in the journal, oldest first, as anybody with a SQLite reader finds them."""
+        with closing(sqlite3.connect(f"file:{path or self.folder / 'journal.db'}?mode=ro", uri=True)) as journal:
+            rows = journal.execute("SELECT body FROM record WHERE seq IS NOT NULL ORDER BY seq").fetchall()
+        return [json.loads(body) for (body,) in rows]
+
+    async def written(self, kind: str, path: Path | None = None, **data: Any) -> dict[str, Any]:
+        """Until an event of a kind whose data fits is in the journal."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            events = [event for event in self.journalled(path) if event["type"] == kind]
+            found[:] = [event for event in events if data.items() <= event["data"].items()]
+            return bool(found)
+
+        await seen(look, f"{kind} {data} in the journal", lambda: self.journalled(path))
+        return found[-1]
+
+
+def cart(ended: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The cart of a ``session.ended`` as (GTIN, quantity)."""
+    return [(line["gtin"], line["quantity"]) for line in ended["cart"]]
+
+
+async def seen(look: Callable[[], bool], what: str, otherwise: Callable[[], object] = lambda: "", within_s: float = WITHIN_S) -> None:
+    """Look again and again until something that cannot be waited for is so."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not look():  # noqa: ASYNC110  # a file tells nobody that it has changed
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"never saw {what}: {otherwise()}") from None
+
 
 @asynccontextmanager
-async def rig(folder: Path, *, mqtt: str = "", zone: str = "", sims: tuple[str, ...] = (), start: bool = True) -> AsyncIterator[Rig]:
-    """A store that is open for business, and gone without a trace at the end."""
-    async with Mosquitto(folder) as broker, Stranger(broker.port) as stranger:
-        store = Rig(folder, broker, stranger)
+async def rig(
+    folder: Path,
+    *,
+    config: str = CONFIG,
+    journal: str = 'path = "journal.db"',
+    mqtt: str = "",
+    zone: str = "",
+    sims: tuple[str, ...] = (),
+    start: bool = True,
+    broker: Mosquitto | None = None,
+    url: str | None = None,
+    login: Login = OPEN,
+    environment: Mapping[str, str] = {},
+) -> AsyncIterator[Rig]:
+    """A store that is open for business, and gone without a trace at the end.
+
+    ``journal``, ``mqtt`` and ``zone`` are further lines of these tables. A ``broker`` of the test's own may be down at first; ``url`` is
+    where the daemon finds it, where that is through a proxy. ``start`` False: nothing is waited for.
+    """
+    async with AsyncExitStack() as stack:
+        broker = broker or await stack.enter_async_context(Mosquitto(folder))
+        stranger = await stack.enter_async_context(Stranger(broker.port, login))
+        text = config.format(url=url or broker.url, mqtt=mqtt, zone=zone, journal=journal)
+        store = Rig(folder, broker, stranger, text, environment)
         (folder / "key.pub.pem").write_bytes(store.key.public_pem())
         (folder / "products.csv").write_text(PRODUCTS)
-        text = CONFIG.format(url=broker.url, mqtt=mqtt, zone=zone)
         (folder / "sims.toml").write_text(text)
-        async with _firmware(folder, sims) as served:
-            (folder / "store.toml").write_text(_wired(text, served["ports"]))
-            async with hand(served["control"]) as store.hand:
-                try:
-                    if start:
-                        await store.start_daemon()
-                        await store.ready()
-                    yield store
-                finally:
-                    if store.daemon is not None:
-                        await store.stop_daemon()
+        served = await stack.enter_async_context(_firmware(folder, sims))
+        store.config.write_text(_wired(text, served["ports"]))
+        store.hand = await stack.enter_async_context(hand(served["control"]))
+        try:
+            if start:
+                await stranger.listening()
+                await store.start_daemon()
+                await store.ready()
+            yield store
+            if store.daemon is not None:
+                assert await store.stop_daemon() == 0, store.log
+        finally:
+            if store.daemon is not None:
+                await store.kill_daemon()
 
 
 @asynccontextmanager

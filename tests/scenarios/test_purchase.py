@@ -80,6 +80,7 @@ async def test_a_used_code_and_a_seen_command_stay_so_after_a_kill(tmp_path: Pat
         code = store.code()
         await store.show(code)
         await store.hand.open("fridge", 5.0)
+        await heard.event("door.opened")
         await store.hand.do("close", zone="fridge")
         await heard.event("session.ended")
         payload = store.command("stop_sales", "c1", zone="fridge", reason="cleaning")
