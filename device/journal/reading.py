@@ -110,6 +110,16 @@ def rows_after(connection: sqlite3.Connection, row: int) -> Iterator[Stored]:
         row = page[-1][0]
 
 
+def rows_backwards(connection: sqlite3.Connection) -> Iterator[Stored]:
+    """Every row, newest first."""
+    query = "SELECT row, seq, type, wall, body, digest, hash FROM record WHERE row < ? ORDER BY row DESC LIMIT ?"
+    row = 2**63 - 1
+    while page := _page(connection.execute(query, (row, PAGE_ROWS))):
+        for fields in page:
+            yield Stored(*fields)
+        row = page[-1][0]
+
+
 def _page(cursor: sqlite3.Cursor) -> list[Any]:
     page: list[Any] = []
     try:

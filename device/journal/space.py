@@ -109,6 +109,8 @@ class Space:
     def usable(self, pages: Pages) -> int:
         """How many pages ordinary commits may still use without anything being removed."""
         growth = 0 if self._disk_refused else min(self.max_pages - pages.total, _disk_pages(self._descriptor))
+        if growth < LEAST_PAGES:
+            growth = 0
         return max(0, min(pages.free + growth, self.max_pages - pages.used) - RESERVE_PAGES)
 
     def room(self, usable: int) -> Room:

@@ -61,7 +61,7 @@ class _Vfs(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One thing that happened to a file: ``write`` (offset, content), ``truncate`` (offset is the size), ``sync``, or ``mark`` (offset is the test's)."""
+    """One thing that happened to a file. ``offset`` is the new size of a ``truncate``, and the test's own number of a ``mark``."""
 
     kind: Literal["write", "truncate", "sync", "mark"]
     path: str = ""

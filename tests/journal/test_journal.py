@@ -135,10 +135,9 @@ def _watch_groups(journal: Journal) -> list[int]:
 
 
 async def test_more_commits_than_may_wait_are_stored_in_their_order(path: Path) -> None:
-    async with running(path) as journal:
-        async with asyncio.TaskGroup() as group:
-            for seq in range(1, 1001):
-                group.create_task(journal.commit([event(seq, size=10)]))
+    async with running(path) as journal, asyncio.TaskGroup() as group:
+        for seq in range(1, 1001):
+            group.create_task(journal.commit([event(seq, size=10)]))
     assert [row.seq for row in stored(path)] == list(range(1, 1001))
 
 

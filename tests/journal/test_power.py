@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from device.errors import JournalFull, StoreError
 from device.journal import Journal, Row
 from tests.journal.disk import Disk, Op, Survival, in_use_by_python, library, watched_disk
-from tests.journal.writing import event, opened, piece, private, running, stored, verdict
+from tests.journal.writing import event, opened, piece, private, put_files, running, stored, verdict
 
 if library() is None or not in_use_by_python():
     pytest.skip("Python's SQLite is not a shared library here: no shim can be put below it", allow_module_level=True)
@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def disk(path: Path) -> Iterator[Disk]:
+async def disk(path: Path) -> AsyncIterator[Disk]:
     """A disk on which a journal lies already, closed."""
     await opened(path).close()
     with watched_disk(path.parent) as disk:
@@ -58,10 +58,7 @@ async def _live_a_while(journal: Journal, disk: Disk, batches: int, dice: random
 
 
 async def _survives(files: dict[str, bytes], folder: Path, events: list[Row], acknowledged_seq: int) -> None:
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / Path(name).name).write_bytes(content)
-    path = folder / "journal.db"
+    path = put_files(files, folder)
     async with running(path, keep_days=1) as journal:
         assert journal.newest_seq >= acknowledged_seq
         state, rows = journal.recover()
@@ -103,11 +100,8 @@ async def test_without_its_syncs_the_same_journal_would_lose_events(path: Path, 
     disk.log = [op for op in disk.log if op.kind != "sync"]
     lost = 0
     for number in range(20):
-        folder = tmp_path / f"cut-{number}"
-        folder.mkdir()
-        for name, content in disk.cut(len(disk.log), random.Random(number)).items():
-            (folder / Path(name).name).write_bytes(content)
-        lost += _newest(folder / "journal.db") < disk.marked_before(len(disk.log))
+        cut = put_files(disk.cut(len(disk.log), random.Random(number)), tmp_path / f"cut-{number}")
+        lost += _newest(cut) < disk.marked_before(len(disk.log))
     assert lost > 0
 
 
@@ -119,7 +113,9 @@ def _newest(path: Path) -> int:
 
 
 @pytest.mark.parametrize("survival", ["all", "none", "random"])
-async def test_a_commit_whose_sync_failed_is_stored_once_when_it_is_repeated(path: Path, tmp_path: Path, disk: Disk, survival: Survival) -> None:
+async def test_a_commit_whose_sync_failed_is_stored_once_when_it_is_repeated(
+    path: Path, tmp_path: Path, disk: Disk, survival: Survival
+) -> None:
     disk.survival = survival
     fail_next = False
 
@@ -193,10 +189,7 @@ async def _fail_now_and_then(path: Path, tmp_path: Path, disk: Disk, seed: int, 
         assert journal.pressure.room == "ok"
         files = disk.cut_now()
     assert refusals > 0
-    folder = tmp_path / "cut"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / Path(name).name).write_bytes(content)
-    await opened(folder / "journal.db").close()
-    assert stored(folder / "journal.db") == expected
-    assert verdict(folder / "journal.db").broken is None
+    cut = put_files(files, tmp_path / "cut")
+    await opened(cut).close()
+    assert stored(cut) == expected
+    assert verdict(cut).broken is None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from device.errors import JournalFull
 from device.journal import Journal, Row
 from device.journal.reading import open_archive, rows_after
 from device.journal.schema import EVIDENCE_TYPE, Evidence
@@ -46,6 +47,25 @@ async def running(path: Path, max_mb: int = 16, keep_days: int = 400) -> AsyncIt
         yield journal
     finally:
         await journal.close()
+
+
+async def until_refused(journal: Journal, size: int, *, force: bool = False, snapshots: Sequence[int] = ()) -> int:
+    """Commit events of a size, one a commit, until the journal refuses; the newest seq. Snapshots are taken after the numbers given."""
+    while True:
+        try:
+            await journal.commit([event(journal.newest_seq + 1, size)], force=force)
+        except JournalFull:
+            return journal.newest_seq
+        if journal.newest_seq in snapshots:
+            await journal.snapshot(b"state")
+
+
+def put_files(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Lay files into a new folder; where the journal among them is."""
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / Path(name).name).write_bytes(content)
+    return folder / "journal.db"
 
 
 def stored(path: Path) -> list[Row]:

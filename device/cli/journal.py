@@ -1,0 +1,285 @@
+"""``smartstore journal CONFIG``: reads the journal, while the daemon runs or not; changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from device.cli.chart import chart
+from device.cli.output import json_option, say
+from device.config import load
+from device.domain.envelope import rfc3339
+from device.errors import StoreError
+from device.journal.reading import Stored, book_of, evidence_of, newest_of, open_archive, rows_after, rows_backwards
+from device.journal.trace import decode
+from device.journal.verify import Verdict
+from device.journal.verify import verify as verify_chain
+
+FOLLOW_EVERY_S = 0.5
+
+_SQLITE = b"SQLite format 3\0"
+"""How every SQLite database begins (sqlite.org/fileformat.html, 1.3)."""
+
+_AGO = re.compile(r"(\d+)([smhd])")
+_AGO_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which journal, and in which time zone its times are shown and asked for."""
+
+    path: Path
+    timezone: ZoneInfo
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """The journal, for reading. Raises StoreError where it cannot be read."""
+        try:
+            with closing(open_archive(self.path)) as archive:
+                yield archive
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}") from error
+
+    def when(self, text: str) -> float:
+        """Unix time of what a person wrote: a date, a time of day on a date, or how long ago (``90m``, ``2h``, ``3d``)."""
+        if ago := _AGO.fullmatch(text):
+            return (datetime.now(UTC) - timedelta(**{_AGO_UNITS[ago[2]]: int(ago[1])})).timestamp()
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is no time: write 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self.timezone)).timestamp()
+
+
+@click.group("journal")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.pass_context
+def command(context: click.Context, config: Path) -> None:
+    """Read the journal of the store of CONFIG.
+
+    CONFIG may also be a journal itself, such as a copy, or a damaged one that was moved aside; its times are then UTC.
+    """
+    context.obj = Source(config, ZoneInfo("UTC")) if _is_database(config) else _configured(config)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
+
+
+def _configured(config: Path) -> Source:
+    layout = load(config).layout
+    return Source(layout.journal.path, ZoneInfo(layout.store.timezone))
+
+
+@command.command("show")
+@click.option("--since", metavar="TIME", help="From this time on: 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago.")
+@click.option("--type", "kind", metavar="TYPE", help="Only this type; * stands for anything: 'session.*'.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
+@click.option("--all", "everything", is_flag=True, help="Private records as well, which are journalled but not published.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@json_option
+@click.pass_obj
+def show(source: Source, since: str | None, kind: str | None, last: int | None, everything: bool, follow: bool, as_json: bool) -> None:
+    """Print the events, oldest first."""
+    start = source.when(since) if since is not None else None
+
+    def wanted(stored: Stored) -> bool:
+        if stored.seq is None and not everything:
+            return False
+        return (start is None or stored.wall >= start) and (kind is None or fnmatchcase(stored.type, kind))
+
+    with source.opened() as archive:
+        place = Place(book_of(archive).epoch, newest_of(archive, book_of(archive))[0])
+        if last is not None:
+            rows: Iterator[Stored] = reversed(list(islice(filter(wanted, rows_backwards(archive)), last)))
+        else:
+            rows = filter(wanted, rows_after(archive, 0))
+        for stored in rows:
+            _show(source, stored, as_json)
+            place.row = max(place.row, stored.row)
+    if follow:
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(FOLLOW_EVERY_S)
+                for stored in filter(wanted, _news(source, place)):
+                    _show(source, stored, as_json)
+
+
+@dataclass(slots=True)
+class Place:
+    """Up to where the journal has been shown."""
+
+    epoch: str
+    row: int
+
+
+def _news(source: Source, place: Place) -> list[Stored]:
+    """What has been added. Opened anew each time: the daemon may have stopped, or begun a new journal."""
+    with source.opened() as archive:
+        if (epoch := book_of(archive).epoch) != place.epoch:
+            place.epoch, place.row = epoch, 0
+        news = list(islice(rows_after(archive, place.row), 1000))
+    if news:
+        place.row = news[-1].row
+    return news
+
+
+def _show(source: Source, stored: Stored, as_json: bool) -> None:
+    fields = _fields(stored)
+    data = fields.get("data", fields)
+    label = rfc3339(stored.wall, source.timezone)
+    subject = fields.get("subject", "")
+    text = f"{label}  {stored.seq or '-':>7}  {stored.type:<26} {subject}  {_in_words(data)}".rstrip()
+    say(as_json, text, row=stored.row, seq=stored.seq, type=stored.type, time=label, subject=subject or None, data=data)
+
+
+def _fields(stored: Stored) -> dict[str, Any]:
+    if stored.body is None:
+        return {"data": {"erased": True}}
+    try:
+        fields = json.loads(stored.body)
+    except ValueError:
+        fields = stored.body.decode(errors="backslashreplace")
+    return fields if isinstance(fields, dict) else {"data": fields}
+
+
+def _in_words(data: object) -> str:
+    """The fields that say something: ``slot=A1 quantity=2``."""
+    if not isinstance(data, dict):
+        return json.dumps(data, ensure_ascii=False)
+    return " ".join(f"{name}={_value(value)}" for name, value in data.items() if value not in (None, "", [], {}))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str) and " " not in value:
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@command.command("export")
+@click.option("--from", "start", metavar="SEQ|TIME", help="From this event number or time on.")
+@click.option("--to", "end", metavar="SEQ|TIME", help="Up to this event number, or before this time.")
+@click.pass_obj
+def export(source: Source, start: str | None, end: str | None) -> None:
+    """Write the events to standard output as they were published: one CloudEvents envelope a line."""
+    first, after = _bound(source, start)
+    last, before = _bound(source, end)
+
+    def within(stored: Stored, seq: int) -> bool:
+        if (first is not None and seq < first) or (last is not None and seq > last):
+            return False
+        return (after is None or stored.wall >= after) and (before is None or stored.wall < before)
+
+    with source.opened() as archive:
+        for stored in rows_after(archive, 0):
+            if stored.seq is not None and stored.body is not None and within(stored, stored.seq):
+                click.echo(stored.body)
+
+
+def _bound(source: Source, text: str | None) -> tuple[int | None, float | None]:
+    """An event number, or a time, or neither."""
+    if text is None:
+        return None, None
+    return (int(text), None) if text.isdecimal() else (None, source.when(text))
+
+
+@command.command("verify")
+@click.option(
+    "--expect", metavar="ROW:HASH", multiple=True, help="A row and its hash, as noted before: the chain must still go through it."
+)
+@json_option
+@click.pass_context
+def verify(context: click.Context, expect: tuple[str, ...], as_json: bool) -> None:
+    """Walk the hash chain, with the evidence and the snapshots; exit status 1 where it is broken."""
+    source: Source = context.obj
+    noted = dict(_noted(text) for text in expect)
+    with source.opened() as archive:
+        found = verify_chain(archive, frozenset(noted))
+    broken = _broken(found, noted)
+    say(
+        as_json,
+        _verdict(found, broken),
+        sound=broken is None,
+        row=found.broken.row if found.broken else None,
+        reason=broken,
+        epoch=found.epoch,
+        rows=found.rows,
+        events=found.events,
+        newest_seq=found.seq,
+        evidence=found.evidence,
+        erased=found.erased,
+        starts_after_row=found.start_row,
+        head=f"{found.row}:{found.head.hex()}",
+    )
+    if broken is not None:
+        context.exit(1)
+
+
+def _noted(text: str) -> tuple[int, str]:
+    row, _, hash_ = text.partition(":")
+    if not row.isdecimal() or not re.fullmatch(r"[0-9a-f]{64}", hash_):
+        raise click.BadParameter(f"{text!r} is not ROW:HASH, as verify prints it")
+    return int(row), hash_
+
+
+def _broken(found: Verdict, noted: dict[int, str]) -> str | None:
+    if found.broken is not None:
+        return found.broken.reason if found.broken.row is None else f"row {found.broken.row}: {found.broken.reason}"
+    for row, expected in noted.items():
+        if row <= found.start_row:
+            return f"row {row} was to be checked, but retention has removed the rows up to {found.start_row}"
+        if row > found.row:
+            return f"row {row} was to be checked, but the newest is {found.row}: the end of the journal is missing"
+        if found.hashes[row].hex() != expected:
+            return f"row {row}: it is not the row that was noted"
+    return None
+
+
+def _verdict(found: Verdict, broken: str | None) -> str:
+    trimmed = f" (rows up to {found.start_row} removed by retention)" if found.start_row else ""
+    counts = (
+        f"epoch {found.epoch}: {found.rows} rows{trimmed}, {found.events} events up to seq {found.seq}, {found.evidence} pieces of evidence"
+    )
+    if found.erased:
+        counts += f", {found.erased} bodies erased"
+    if broken is not None:
+        return f"BROKEN: {broken}\nsound before it: {counts}"
+    return f"sound: {counts}\nnewest row and hash: {found.row}:{found.head.hex()}"
+
+
+@command.command("evidence")
+@click.argument("id_", metavar="ID")
+@json_option
+@click.pass_context
+def evidence(context: click.Context, id_: str, as_json: bool) -> None:
+    """Draw the trace of a pick: grams over seconds, with its step marked."""
+    source: Source = context.obj
+    with source.opened() as archive:
+        blob = evidence_of(archive, id_)
+    if blob is None:
+        raise StoreError(f"there is no evidence {id_}, or no longer")
+    try:
+        trace = decode(blob)
+    except ValueError as error:
+        raise StoreError(f"evidence {id_}: {error}") from None
+    began = rfc3339(trace.began_at, source.timezone)
+    title = f"{id_}: {trace.delta:+.1f} g ± {trace.sd:.1f} g, from {began} (0 s, dotted)"
+    drawing = "\n".join([title, *chart(trace.samples, mark=0.0)])
+    say(as_json, drawing, id=id_, began_at=began, delta=trace.delta, sd=trace.sd, samples=trace.samples)

@@ -1,0 +1,233 @@
+"""``smartstore journal``: what people and auditors read, from a running store or a stopped one, without changing a byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+
+from device.cli import smartstore
+from device.cli.chart import chart
+from device.domain.envelope import Origin, render
+from device.domain.events import DoorOpened, StockLow, StoreStopping
+from device.domain.moment import Moment
+from device.journal import Evidence, Journal, Row, Trace, encode
+from tests.journal.writing import edit
+
+EXAMPLES = Path(__file__).parents[2] / "config"
+NOON = 1_795_345_200.0
+"""2026-11-22 12:00 in Rome."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has run for three hours and is stopped; the path of its configuration."""
+    folder = tmp_path_factory.mktemp("store")
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    asyncio.run(_live(folder / "journal.db"))
+    return folder / "cabinet.toml"
+
+
+async def _live(path: Path) -> None:
+    journal = Journal.open(path, max_mb=16, keep_days=400)
+    samples = tuple((n / 10, 1500.0 if n < 0 else max(750.0, 1500.0 - n * 150)) for n in range(-30, 40))
+    try:
+        for hour in range(3):
+            await _hour(journal, hour)
+        await journal.commit([], evidence=[Evidence("step-1", 2, NOON, encode(Trace(NOON, samples, -750.0, 0.42)))])
+        await journal.snapshot(b"state")
+    finally:
+        await journal.close()
+
+
+async def _hour(journal: Journal, hour: int) -> None:
+    """A door, a shelf that runs low, and a private record, an hour after the ones before."""
+    origin = Origin("demo-cellar", journal.epoch, ZoneInfo("Europe/Rome"), False)
+    moment = Moment(uptime=100.0 + hour, wall=NOON + 3600 * hour, trusted=True, boot="b00t")
+    door = DoorOpened(zone="fridge", lock="fridge-lock", session="s-1", open_for_s=None)
+    low = StockLow(slot="A1", gtin="06901234567892", count=1, before=2, reason="sale")
+    seq = journal.newest_seq
+    rows = [
+        Row(seq + 1, door.TYPE, moment.wall, render(door, "fridge", seq + 1, moment, origin)),
+        Row(seq + 2, low.TYPE, moment.wall, render(low, "A1", seq + 2, moment, origin)),
+        Row(None, "plate.baseline", moment.wall, b'{"scale":"shelf-a","grams":1200.5}'),
+    ]
+    await journal.commit(rows)
+
+
+def _run(store: Path, *words: str) -> Result:
+    return CliRunner().invoke(smartstore, ["journal", str(store), *words])
+
+
+def test_show_tells_each_event_in_a_line_with_local_time(store: Path) -> None:
+    lines = _run(store, "show").stdout.splitlines()
+    assert len(lines) == 6
+    assert lines[0].split() == [
+        "2026-11-22T12:00:00.000+01:00",
+        "1",
+        "door.opened",
+        "fridge",
+        "zone=fridge",
+        "lock=fridge-lock",
+        "session=s-1",
+    ]
+
+
+def test_show_leaves_out_what_was_not_asked_for(store: Path) -> None:
+    assert [line.split()[1] for line in _run(store, "show", "--type", "stock.*").stdout.splitlines()] == ["2", "4", "6"]
+    assert [line.split()[1] for line in _run(store, "show", "--since", "2026-11-22T14:00").stdout.splitlines()] == ["5", "6"]
+    assert [line.split()[1] for line in _run(store, "show", "--since", "2026-11-22T13:00:00Z").stdout.splitlines()] == ["5", "6"]
+    assert [line.split()[1] for line in _run(store, "show", "--last", "3").stdout.splitlines()] == ["4", "5", "6"]
+    assert [line.split()[1] for line in _run(store, "show", "--last", "2", "--type", "door.*").stdout.splitlines()] == ["3", "5"]
+    assert _run(store, "show", "--since", "2h", "--type", "nothing").stdout == ""
+
+
+def test_show_has_private_records_when_all_is_asked_for(store: Path) -> None:
+    lines = _run(store, "show", "--all").stdout.splitlines()
+    assert len(lines) == 10
+    assert lines[2].split()[1:] == ["-", "plate.baseline", "scale=shelf-a", "grams=1200.5"]
+
+
+def test_show_speaks_json_to_programs(store: Path) -> None:
+    first = json.loads(_run(store, "show", "--json").stdout.splitlines()[0])
+    assert first["seq"] == 1
+    assert first["type"] == "door.opened"
+    assert first["data"] == {"zone": "fridge", "lock": "fridge-lock", "session": "s-1", "open_for_s": None}
+
+
+def test_a_time_that_is_none_is_explained(store: Path) -> None:
+    result = _run(store, "show", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert "write 2026-11-22" in result.stderr
+
+
+def test_export_gives_the_envelopes_as_they_were_published(store: Path) -> None:
+    envelopes = [json.loads(line) for line in _run(store, "export").stdout_bytes.splitlines()]
+    assert [envelope["seq"] for envelope in envelopes] == [1, 2, 3, 4, 5, 6]
+    assert {envelope["specversion"] for envelope in envelopes} == {"1.0"}
+    assert all(envelope["id"] == f"{envelope['epoch']}-{envelope['seq']}" for envelope in envelopes)
+
+
+def test_export_takes_numbers_and_times_as_bounds(store: Path) -> None:
+    def numbers(*words: str) -> list[int]:
+        return [json.loads(line)["seq"] for line in _run(store, "export", *words).stdout.splitlines()]
+
+    assert numbers("--from", "2", "--to", "4") == [2, 3, 4]
+    assert numbers("--from", "2026-11-22T13:00", "--to", "2026-11-22T14:00") == [3, 4]
+    assert numbers("--to", "2026-11-22") == []
+
+
+def test_verify_says_that_a_sound_journal_is_sound(store: Path) -> None:
+    result = _run(store, "verify")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("sound: epoch ")
+    assert "10 rows, 6 events up to seq 6, 1 pieces of evidence" in result.stdout
+
+
+def test_verify_names_the_first_broken_row_and_fails(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "journal.db"
+    shutil.copy(store.with_name("journal.db"), copy)
+    edit(copy, "UPDATE record SET body = x'7b7d' WHERE row = 4")
+    result = _run(copy, "verify")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("BROKEN: row 4: its content does not fit its hash\n")
+    answer = json.loads(_run(copy, "verify", "--json").stdout)
+    assert (answer["sound"], answer["row"], answer["rows"]) == (False, 4, 3)
+
+
+def test_verify_holds_the_chain_against_a_hash_that_was_noted(store: Path, tmp_path: Path) -> None:
+    head = json.loads(_run(store, "verify", "--json").stdout)["head"]
+    assert _run(store, "verify", "--expect", head).exit_code == 0
+    other = _run(store, "verify", "--expect", f"3:{'0' * 64}")
+    assert other.exit_code == 1
+    assert "row 3: it is not the row that was noted" in other.stdout
+    copy = tmp_path / "journal.db"
+    shutil.copy(store.with_name("journal.db"), copy)
+    edit(copy, "DELETE FROM record WHERE row > 8")
+    edit(copy, "DELETE FROM evidence")
+    edit(copy, "DELETE FROM snapshot")
+    assert _run(copy, "verify").exit_code == 0
+    cut = _run(copy, "verify", "--expect", head)
+    assert cut.exit_code == 1
+    assert "the end of the journal is missing" in cut.stdout
+    assert _run(store, "verify", "--expect", "3:x").exit_code == 2
+
+
+def test_evidence_is_drawn_with_its_step_marked(store: Path) -> None:
+    result = _run(store, "evidence", "step-1")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "step-1: -750.0 g ± 0.4 g, from 2026-11-22T12:00:00.000+01:00 (0 s, dotted)"
+    assert lines[1].startswith("    1500.0 ┤⠉⠉")
+    assert lines[-3].startswith("     750.0 ┤")
+    assert lines[-1].split() == ["-3.0", "s", "3.9", "s"]
+    assert sum("┊" in line for line in lines[1:-2]) > 5
+    assert json.loads(_run(store, "evidence", "step-1", "--json").stdout)["delta"] == -750.0
+
+
+def test_evidence_that_is_not_there_is_a_plain_failure(store: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "device", "journal", str(store), "evidence", "nothing"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "there is no evidence nothing, or no longer\n")
+
+
+def test_a_store_that_has_never_run_has_no_journal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "device", "journal", str(EXAMPLES / "shop.toml"), "show"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, f"there is no journal at {EXAMPLES / 'journal.db'}\n")
+
+
+def test_reading_changes_and_creates_nothing(store: Path) -> None:
+    before = {part.name: part.read_bytes() for part in store.parent.iterdir() if part.is_file() and not part.name.endswith("-shm")}
+    names = {part.name for part in store.parent.iterdir()}
+    for words in (["show"], ["export"], ["verify"], ["evidence", "step-1"]):
+        assert _run(store, *words).exit_code == 0
+    assert {part.name: part.read_bytes() for part in store.parent.iterdir() if part.name in before} == before
+    assert {part.name for part in store.parent.iterdir()} == names
+
+
+def test_a_copy_of_the_database_alone_is_read_without_anything_beside_it(store: Path, tmp_path: Path) -> None:
+    shutil.copy(store.with_name("journal.db"), tmp_path / "copy.db")
+    assert _run(tmp_path / "copy.db", "verify").exit_code == 0
+    assert [part.name for part in tmp_path.iterdir()] == ["copy.db"]
+
+
+async def test_follow_tells_what_a_running_store_journals(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal.db", max_mb=16, keep_days=400)
+    try:
+        await _hour(journal, 0)
+        words = ["journal", str(tmp_path / "journal.db"), "show", "--follow", "--type", "door.*"]
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "device", *words, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).split()[1] == b"1"
+        await _hour(journal, 1)
+        assert (await process.stdout.readline()).split()[1] == b"3"
+        await journal.commit([Row(5, StoreStopping.TYPE, NOON, b"{}")])
+        await _hour(journal, 2)
+        assert (await process.stdout.readline()).split()[1] == b"6"
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    finally:
+        await journal.close()
+
+
+def test_a_chart_of_nothing_is_nothing_and_of_one_point_is_a_point() -> None:
+    assert chart([]) == []
+    assert sum(line.count("⠁") + line.count("⠄") + line.count("⠂") + line.count("⡀") for line in chart([(0.0, 5.0)])) == 1
