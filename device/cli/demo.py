@@ -146,7 +146,13 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
     teller.ended.clear()
     truth: dict[str, int] | None = None
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "firmware_sims.shopper", *arguments, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+        sys.executable,
+        "-m",
+        "firmware_sims.shopper",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the demo, which ends its processes itself
     )
     try:
         assert process.stdout is not None

@@ -32,10 +32,6 @@ class Inbox:
     def full(self) -> bool:
         return len(self._waiting) >= EDGES
 
-    @property
-    def half_full(self) -> bool:
-        return len(self._waiting) >= EDGES // 2
-
     def put(self, readings: Sequence[Reading]) -> None:
         self.samples += len(readings)
         facts = self._sense(readings)

@@ -14,11 +14,11 @@ from device.domain.moment import Moment
 from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
 from device.engine.core import Core
-from device.engine.inbox import Inbox
+from device.engine.inbox import EDGES, Inbox
 from device.engine.records import dump_state, row_of
 from device.errors import JournalFull
 from device.journal import Evidence, Journal, Room, Row, Trace, encode
-from device.store.inputs import ClockSynchronised, JournalRoom, NewChallenge, Tick
+from device.store.inputs import ClockState, JournalRoom, NewChallenge, Overload, Tick
 from device.store.notes import Record
 from device.store.store import Input
 
@@ -37,8 +37,8 @@ TRIM_EVERY_S = 60.0
 class Outlets(Protocol):
     """Where the engine's results go besides the journal and the locks."""
 
-    def committed(self) -> None:
-        """New events are in the journal."""
+    def committed(self, rows: Sequence[Row]) -> None:
+        """New records are in the journal, these."""
         ...
 
     def reply(self, reply: Reply) -> None: ...
@@ -86,6 +86,10 @@ class Engine:
         self._next_clock = 0.0
         self._next_trim = 0.0
         self._stuck_until: float | None = None
+        self._told_trusted: bool | None = None
+        self._told_overload = Overload(0, 0)
+        self._most_waiting = 0
+        self._later: list[Effect] = []
 
     async def run(self) -> None:
         """For ever."""
@@ -99,6 +103,7 @@ class Engine:
         moment = self.clock.now()
         self.inbox.put_facts(self.core.sensing.tick(moment.uptime))
         taken = self.inbox.take()
+        self._most_waiting = max(self._most_waiting, len(taken))
         due = self.core.store.deadline
         inputs: list[Input] = [what for what, _ in taken]
         inputs += self._own_inputs(moment)
@@ -113,7 +118,11 @@ class Engine:
             records += outcome.records
             effects += outcome.effects
         durable = await self._commit(records)
-        self._perform(effects, durable, moment)
+        self._later += [effect for effect in effects if not isinstance(effect, DriveLock)]
+        self._perform([effect for effect in effects if isinstance(effect, DriveLock)], durable, moment)
+        if durable:
+            self._perform(self._later, durable, moment)
+            self._later.clear()
         self._undone += [done for _, done in taken if done]
         if durable:
             self._tell_done()
@@ -151,16 +160,24 @@ class Engine:
         if moment.uptime >= self._next_clock:
             self._next_clock = moment.uptime + CLOCK_EVERY_S
             own += self._look_at_clock()
+        overload = Overload(self._most_waiting if self._most_waiting >= EDGES // 2 else 0, self._journal.pressure.aside)
+        self._most_waiting = 0
+        if overload != self._told_overload:
+            self._told_overload = overload
+            own.append(overload)
         room: Room = "full" if self._held else self._journal.pressure.room
         if room != self.core.store.live.journal_room:
             own.append(JournalRoom(room))
         return own
 
     def _look_at_clock(self) -> list[Input]:
-        before = self.core.store.state.correlated_boot == self.clock.boot
-        if self.clock.look():
-            return [] if before else [ClockSynchronised(self.clock.error_s)]
-        return [NewChallenge(self._challenge())]
+        """A clock that is not believed needs a fresh challenge every time, so that commands can be told from old ones."""
+        trusted = self.clock.look()
+        own: list[Input] = [] if trusted else [NewChallenge(self._challenge())]
+        if trusted != self._told_trusted:
+            self._told_trusted = trusted
+            own.append(ClockState(trusted, self.clock.error_s))
+        return own
 
     async def _commit(self, records: Sequence[Record]) -> bool:
         """Make records durable. False while the journal cannot be written: they are kept, in order, and tried again each second."""
@@ -186,8 +203,8 @@ class Engine:
             self._stuck_until = None
         self.written += len(self._held)
         self._since_snapshot += len(self._held)
-        self._held, self._evidence = [], []
-        self._outlets.committed()
+        stored, self._held, self._evidence = self._held, [], []
+        self._outlets.committed(stored)
         return True
 
     async def _store(self, rows: Sequence[Row], evidence: Sequence[Evidence]) -> None:

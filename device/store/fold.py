@@ -241,6 +241,10 @@ def _rebased(state: State, what: notes.Rebased, record: Record) -> None:
 def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
     for slot in what.slots:
         state.slots.pop(slot, None)
+    for zone in what.zones:
+        state.zones.pop(zone, None)
+    for device in what.devices:
+        state.lost.pop(device, None)
     for jti in what.codes:
         state.used.pop(jti, None)
     for command in what.commands:

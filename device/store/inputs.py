@@ -29,9 +29,10 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockSynchronised:
-    """The kernel's clock is synchronised, to within ``error_s``."""
+class ClockState:
+    """Whether the wall clock is believed from now on, and to within how many seconds."""
 
+    trusted: bool
     error_s: float
 
 
@@ -58,11 +59,14 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True)
-class EventSetAside:
-    """The broker refuses an event for good; it is kept aside."""
+class Overload:
+    """More comes in, or less is taken off our hands, than should be.
 
-    seq: int
-    reason: str
+    ``waiting`` facts wait for the engine, half its bound or more; ``aside`` events are kept aside because the broker refuses them.
+    """
+
+    waiting: int
+    aside: int
 
 
-Happening = Begin | Halt | Tick | ClockSynchronised | JournalRoom | NewChallenge | Reloaded | EventSetAside
+Happening = Begin | Halt | Tick | ClockState | JournalRoom | NewChallenge | Reloaded | Overload

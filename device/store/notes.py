@@ -182,6 +182,8 @@ class Forgotten:
 
     TYPE: ClassVar[str] = "note.forgotten"
     slots: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 

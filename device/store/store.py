@@ -153,13 +153,20 @@ class Store:
         if (wanted is None) != (self.state.receipts_from is None):
             turn.note(ReceiptsFrom(wanted))
         self.cold.begin(turn)
-        self._clock_alarm(turn)
 
     def _forget_places(self, turn: Turn) -> None:
-        """Zones and slots that have left the configuration: their sessions end unseen, their counts mean nothing."""
-        gone = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
-        if gone:
-            turn.note(Forgotten(slots=gone))
+        """What has left the configuration: its session ends, with review, its alarms are over, its counts mean nothing."""
+        zones = tuple(zone for zone in self.state.zones if zone not in self.plan.zones)
+        for zone in zones:
+            if turn.zone(zone).session and sessions.in_phase(turn, zone, "ended"):
+                sessions.trigger(turn, zone, "ended", "timeout")
+        slots = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
+        places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
+        for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
+            alarms.clear(turn, alarm, None)
+        devices = tuple(device for device in self.state.lost if device not in self.plan.kinds)
+        if slots or zones or devices:
+            turn.note(Forgotten(slots=slots, zones=zones, devices=devices))
 
     def _halt(self, turn: Turn, what: inputs.Halt) -> None:
         open_doors = []
@@ -174,19 +181,15 @@ class Store:
                 open_doors.append(zone)
         turn.tell(StoreStopping(what.reason, tuple(open_doors)), self.plan.layout.store.id)
 
-    def _clock_synchronised(self, turn: Turn, what: inputs.ClockSynchronised) -> None:
-        moment = turn.moment
-        alarms.end_alarm(turn, "clock_untrusted", self.plan.layout.store.id)
+    def _clock_state(self, turn: Turn, what: inputs.ClockState) -> None:
+        moment, place = turn.moment, self.plan.layout.store.id
+        if not what.trusted:
+            alarms.raise_alarm(turn, "clock_untrusted", place, None)
+            return
+        alarms.end_alarm(turn, "clock_untrusted", place)
         if self.state.correlated_boot != moment.boot:
             event = ClockCorrelated(moment.boot, f"{moment.uptime:.3f}", turn.time(), round(what.error_s, 6))
-            turn.tell(event, self.plan.layout.store.id)
-
-    def _clock_alarm(self, turn: Turn) -> None:
-        place = self.plan.layout.store.id
-        if turn.moment.trusted:
-            alarms.end_alarm(turn, "clock_untrusted", place)
-        else:
-            alarms.raise_alarm(turn, "clock_untrusted", place, None)
+            turn.tell(event, place)
 
     def _journal_room(self, turn: Turn, what: inputs.JournalRoom) -> None:
         self.live.journal_room = what.room
@@ -211,9 +214,12 @@ class Store:
         else:
             answers.finish(turn, what.command, "done")
 
-    def _set_aside(self, turn: Turn, what: inputs.EventSetAside) -> None:
+    def _overload(self, turn: Turn, what: inputs.Overload) -> None:
         place = self.plan.layout.store.id
-        alarms.raise_alarm(turn, "overload", place, None, refused_seq=what.seq, reason=what.reason)
+        if what.waiting or what.aside:
+            alarms.raise_alarm(turn, "overload", place, None, waiting=what.waiting, events_set_aside=what.aside)
+        else:
+            alarms.end_alarm(turn, "overload", place)
 
     def _code_read(self, turn: Turn, fact: facts.CodeRead) -> None:
         entrance.code_read(turn, fact, self.trust.codes, self._lockouts)
@@ -325,9 +331,9 @@ _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
     inputs.Begin: Store._begin,
     inputs.Halt: Store._halt,
     inputs.Tick: lambda store, turn, what: None,
-    inputs.ClockSynchronised: Store._clock_synchronised,
+    inputs.ClockState: Store._clock_state,
     inputs.JournalRoom: Store._journal_room,
     inputs.NewChallenge: Store._new_challenge,
     inputs.Reloaded: Store._reloaded,
-    inputs.EventSetAside: Store._set_aside,
+    inputs.Overload: Store._overload,
 }

@@ -216,7 +216,7 @@ class Shop:
     def events(self, *kinds: type[Event] | str) -> list[Any]:
         """The events told so far, of these types or names."""
         told = [record.what for record in self.records if record.seq is not None]
-        return [event for event in told if not kinds or type(event) in kinds or event.TYPE in kinds]  # type: ignore[union-attr]
+        return [event for event in told if not kinds or type(event) in kinds or event.TYPE in kinds]
 
     def last(self, kind: str) -> Any:
         return self.events(kind)[-1]

@@ -1,0 +1,33 @@
+"""Draw the demo's output: ``python docs/draw_demo.py`` runs it for one shopper and writes ``docs/demo.svg``."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+PICTURE = Path(__file__).with_name("demo.svg")
+
+
+def main() -> None:
+    """Run, colour, draw."""
+    run = subprocess.run([sys.executable, "-m", "device", "demo", "--shoppers", "1"], capture_output=True, text=True, check=True)
+    console = Console(record=True, width=112, file=io.StringIO())
+    console.print(Text("$ make demo", style="bold"))
+    for line in run.stdout.splitlines():
+        text = Text(re.sub(r"  \(everything is made in .*\)", "", line))
+        text.highlight_regex(r"^\d\d:\d\d:\d\d", "dim")
+        text.highlight_regex(r"-> .*", "cyan")
+        text.highlight_regex(r"ALARM.*", "bold red")
+        text.highlight_regex(r"which is what left the store", "green")
+        console.print(text)
+    PICTURE.write_text(console.export_svg(title="smartstore"))
+
+
+if __name__ == "__main__":
+    main()
