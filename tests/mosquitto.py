@@ -46,7 +46,7 @@ class BrokerTls:
 
 
 class Mosquitto:
-    """One broker. ``acl`` is the text of an ACL file, ``users`` are names with passwords, ``settings`` are further lines."""
+    """One broker. ``acl`` is the text of an ACL file, ``users`` are names with passwords, ``settings`` further lines."""
 
     def __init__(
         self,
@@ -125,11 +125,11 @@ class Mosquitto:
         if self._acl is not None:
             folder.joinpath("acl").write_text(self._acl)
             lines.append(f"acl_file {folder / 'acl'}")
-        lines += self._settings
         lines.append(f"listener {self.port} 127.0.0.1")
         if self._tls is not None:
             lines += [f"cafile {self._tls.ca_file}", f"certfile {self._tls.cert_file}", f"keyfile {self._tls.key_file}"]
             lines.append(f"require_certificate {'true' if self._tls.require_client else 'false'}")
+        lines += self._settings
         folder.joinpath("mosquitto.conf").write_text("\n".join(lines) + "\n")
 
     @property

@@ -44,7 +44,14 @@ class MemoryOutbox:
     def add(self, count: int, type_: str = "stock.changed", size: int = 0) -> None:
         for _ in range(count):
             seq = len(self.rows) + 1
-            body = {"id": f"{EPOCH}-{seq}", "type": type_, "epoch": EPOCH, "seq": seq, "data": {"padding": "x" * size}}
+            body = {
+                "id": f"{EPOCH}-{seq}",
+                "type": type_,
+                "subject": "fridge-1",
+                "epoch": EPOCH,
+                "seq": seq,
+                "data": {"padding": "x" * size},
+            }
             self.rows.append(Row(seq, type_, json.dumps(body).encode()))
 
     async def events(self, after_seq: int, limit: int) -> Sequence[Row]:

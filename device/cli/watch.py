@@ -1,0 +1,255 @@
+"""``smartstore watch``: stores, live, over MQTT: events as they happen, and what has changed of how things stand.
+
+What comes from the network is not believed to be well-formed, and nothing of it reaches the terminal that could steer it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import click
+
+from device.cli.output import json_option
+from device.errors import UplinkDown
+from device.uplink.endpoint import endpoint_of, read_password, tls_context
+
+RETRY_S = 2.0
+QUEUE = 10_000
+
+SENTENCES = {
+    "store.started": "started, version {version}, after {reason}",
+    "store.stopping": "stops: {reason}; open doors: {open_doors}",
+    "clock.correlated": "the clock is right: {time} at {uptime} s of boot {boot}, ± {error_s} s",
+    "device.lost": "{kind} {device} is lost: {reason}",
+    "device.recovered": "{kind} {device} is back after {out_for_s} s",
+    "device.degraded": "{kind} {device} does poorly: {reason}",
+    "door.unlocked": "{zone} is unlocked by {lock}, bolt {observed}",
+    "door.locked": "{zone} is locked by {lock}, bolt {observed}",
+    "door.opened": "the door of {zone} is open",
+    "door.closed": "the door of {zone} is closed after {open_for_s} s",
+    "access.granted": "{subject} may {purpose} at {zone}",
+    "access.denied": "no access to {zone} at {reader}: {reason}",
+    "session.started": "{subject} begins to {purpose} at {zone}, session {session}",
+    "session.item_taken": "{quantity} x {gtin} taken from {slot}: {grams} g ± {grams_sd}, confidence {confidence}",
+    "session.item_returned": "{quantity} x {gtin} back on {slot}: {grams} g ± {grams_sd}, confidence {confidence}",
+    "session.ended": (
+        "session {session} of {subject} ends, {reason}: {items} items, {total_minor} in minor units of {currency}; review: {review_reasons}"
+    ),
+    "stock.changed": "{slot} has {count} x {gtin}, before {before}: {reason}",
+    "stock.low": "{slot} runs low: {count} x {gtin}",
+    "stock.out": "{slot} is empty: {gtin}",
+    "stock.misplaced": "{gtin} stands in the wrong place, {slot}",
+    "alarm.raised": "ALARM {kind} at {zone}, {alarm}: {details}",
+    "alarm.cleared": "alarm {kind} at {zone} is over, {alarm}",
+    "temperature.recorded": "{zone} {mean} °C, {min} to {max}, {samples} samples of {thermometer}",
+    "temperature.excursion_started": "{zone} leaves its limits: {celsius} °C, limit {limit}",
+    "temperature.excursion_ended": "{zone} is within its limits: {celsius} °C, worst {worst}, {for_s} s outside",
+    "sales.stopped": "{zone} sells nothing: {reasons}",
+    "sales.resumed": "{zone} sells again; reasons that remain: {reasons}",
+    "command.done": "command {name} of {by} is done: {result}",
+    "command.refused": "command {name} of {by} is refused: {reason}",
+    "command.failed": "command {name} of {by} has failed: {reason}",
+}
+"""One sentence an event type; the words in braces are fields of its data."""
+
+TOLD = {
+    "status": ("state", "clock"),
+    "zone": ("door", "lock_commanded", "lock_observed", "session", "sales", "reasons", "alarms"),
+    "slot": ("count", "low", "trusted"),
+    "device": ("state", "reason"),
+}
+"""Of which retained topics a change is told, and of which fields: those that do not change by themselves."""
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def words(value: object) -> str:
+    """A JSON value as short text that is safe to print."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case str():
+            text = value
+        case list():
+            text = ", ".join(words(each) for each in value) or "-"
+        case dict():
+            text = ", ".join(f"{key} {words(each)}" for key, each in value.items()) or "-"
+        case _:
+            text = str(value)
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def sentence(envelope: Mapping[str, Any]) -> str:
+    """One event in words."""
+    data = envelope.get("data")
+    told = data if isinstance(data, dict) else {}
+    form = SENTENCES.get(str(envelope.get("type")))
+    if form is None:
+        return words(told)
+    cart = told.get("cart")
+    lines = [line for line in cart if isinstance(line, dict)] if isinstance(cart, list) else []
+    items = sum(line["quantity"] for line in lines if isinstance(line.get("quantity"), int))
+    return form.format_map(_Words({key: words(value) for key, value in told.items()} | {"items": str(items)}))
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Turns messages into lines. Remembers how each retained topic stood, and the last event of each store."""
+
+    _levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _last: dict[str, tuple[object, int]] = field(default_factory=dict)
+
+    def line(self, topic: str, payload: bytes, now: datetime) -> str | None:
+        """What is to be said of a message, None if nothing."""
+        root, _, suffix = self._split(topic)
+        try:
+            message = json.loads(payload) if payload else {}
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            return f"{now:%H:%M:%S}  {words(topic)}: not understood"
+        if suffix.startswith("event/"):
+            return self._event(root, message)
+        text = self._level(topic, suffix, message)
+        return f"{now:%H:%M:%S}  {words(root)}  {text}" if text else None
+
+    def _split(self, topic: str) -> tuple[str, str, str]:
+        parts = topic.split("/")
+        for at, part in enumerate(parts):
+            if at and (part in TOLD or part in ("event", "health", "telemetry", "reply", "command", "receipt")):
+                return "/".join(parts[:at]), part, "/".join(parts[at:])
+        return topic, "", ""
+
+    def _event(self, root: str, envelope: dict[str, Any]) -> str:
+        time = str(envelope.get("time"))[11:19]
+        seq, epoch = envelope.get("seq"), envelope.get("epoch")
+        remark = self._remark(root, epoch, seq) if isinstance(seq, int) else ""
+        return f"{words(time)}  {words(root)}  {words(seq)}  {words(envelope.get('type'))}: {sentence(envelope)}{remark}"
+
+    def _remark(self, root: str, epoch: object, seq: int) -> str:
+        last_epoch, last = self._last.get(root, (epoch, seq - 1))
+        if epoch != last_epoch:
+            self._last[root] = epoch, seq
+            return "  (a new journal)"
+        self._last[root] = epoch, max(last, seq)
+        if seq <= last:
+            return "  (again)"
+        return f"  ({seq - last - 1} missed before)" if seq > last + 1 else ""
+
+    def _level(self, topic: str, suffix: str, message: dict[str, Any]) -> str | None:
+        kind = suffix.partition("/")[0]
+        if kind == "reply":
+            outcome = message.get("reason") or message.get("result")
+            return f"reply to {words(message.get('id'))}: {words(message.get('status'))} {words(outcome)}"
+        if kind not in TOLD:
+            return None
+        before = self._levels.get(topic)
+        if not message:
+            self._levels.pop(topic, None)
+            return f"{words(suffix)} is gone" if before else None
+        self._levels[topic] = message
+        changed = [key for key in TOLD[kind] if key in message and (before is None or before.get(key) != message[key])]
+        return f"{words(suffix)}: " + ", ".join(f"{key} {words(message[key])}" for key in changed) if changed else None
+
+
+@click.command()
+@click.option("--url", default="mqtt://127.0.0.1:1883", show_default=True, help="The broker: mqtt:// or mqtts://HOST:PORT.")
+@click.option("--topic", default="smartstore/+", show_default=True, help="The root of the stores' topics; + for any.")
+@click.option("--username", metavar="NAME")
+@click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--ca-file", type=click.Path(path_type=Path), metavar="FILE", help="Who signs the broker's certificate; else the system's.")
+@click.option("--cert-file", type=click.Path(path_type=Path), metavar="FILE", help="Our own certificate.")
+@click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE")
+@json_option
+def command(url: str, topic: str, as_json: bool, **files: Any) -> None:
+    """Follow stores, live. Ctrl-C ends it.
+
+    With --json every message is one line: topic, retained, payload. Else events are told in words, and of the rest what has changed.
+    """
+    try:
+        endpoint_of(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--url") from None
+    asyncio.run(_until_interrupted(url, topic, as_json, files))
+
+
+async def _until_interrupted(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) -> None:
+    loop, watching = asyncio.get_running_loop(), asyncio.current_task()
+    assert watching is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, watching.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await _watch(url, topic, as_json, files)
+
+
+async def _watch(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) -> None:
+    watcher = Watcher()
+    down: str | None = None
+    while True:
+        client = _client(url, files)
+        try:
+            async with client:
+                granted = await client.subscribe(f"{topic}/#", qos=1)
+                if any(getattr(code, "value", code) >= 0x80 for code in granted):
+                    raise UplinkDown(f"{url} does not let us subscribe to {topic}/#")
+                click.echo(f"watching {topic} at {url}", err=True)
+                down = None
+                async for message in client.messages:
+                    _tell(watcher, message, as_json)
+        except aiomqtt.MqttError as error:
+            if down is None:
+                down = str(error)
+                click.echo(f"no connection to {url}: {words(down)}; trying again", err=True)
+        await asyncio.sleep(RETRY_S)
+
+
+def _tell(watcher: Watcher, message: aiomqtt.Message, as_json: bool) -> None:
+    payload = message.payload if isinstance(message.payload, bytes) else b""
+    topic = str(message.topic)
+    if not as_json:
+        line = watcher.line(topic, payload, datetime.now().astimezone())
+        if line is not None:
+            click.echo(line)
+        return
+    try:
+        content = json.loads(payload) if payload else None
+    except (ValueError, RecursionError):
+        content = payload.decode(errors="replace")
+    click.echo(json.dumps({"topic": topic, "retained": message.retain, "payload": content}))
+
+
+def _client(url: str, files: Mapping[str, Any]) -> aiomqtt.Client:
+    endpoint = endpoint_of(url)
+    quiet = logging.getLogger("smartstore.watch")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    context = tls_context(files["ca_file"], files["cert_file"], files["key_file"]) if endpoint.tls else None
+    return aiomqtt.Client(
+        endpoint.host,
+        endpoint.port,
+        username=files["username"],
+        password=read_password(files["password_file"]),
+        # 3.1.1, which every broker speaks, also the demo's: whoever only listens needs nothing more.
+        protocol=aiomqtt.ProtocolVersion.V311,
+        keepalive=15,
+        max_queued_incoming_messages=QUEUE,
+        tls_context=context,
+        logger=quiet,
+    )
