@@ -40,7 +40,8 @@ def simulate(configuration: Configuration, seed: int = 0, control: Path | None =
     arguments = [sys.executable, "-m", "firmware_sims", str(configuration.source), "--seed", str(seed), "--with-parent"]
     if control:
         arguments += ["--dir", str(control.parent)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    # In a session of its own: Ctrl-C is for the daemon, which shuts the doors while its devices still answer.
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
