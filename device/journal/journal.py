@@ -111,18 +111,22 @@ class Journal:
         await self._request(Acknowledge(upto_seq))
 
     async def set_aside(self, seq: int, reason: str) -> None:
-        """Keep a copy of an event that the broker refuses for good; it is no longer among ``events``, and does not hold retention up.
+        """Keep a copy of an event that the broker refuses for good; it does not hold retention up, and outlasts it.
 
         Raises ValueError where there is no such event, JournalFull, JournalDamaged.
         """
         await self._request(SetAside(seq, reason))
 
     async def readmit(self, seq: int) -> None:
-        """Forget that an event was set aside: it has been delivered after all. Raises JournalFull, JournalDamaged."""
-        await self._request(Readmit(seq))
+        """Forget that an event was set aside: it has been delivered after all. One that was not is nothing.
+
+        Raises JournalFull, JournalDamaged.
+        """
+        if self.pressure.aside:
+            await self._request(Readmit(seq))
 
     async def events(self, after_seq: int, limit: int) -> list[Row]:
-        """Up to ``limit`` events after a number, in order, without those set aside. Raises JournalFull, JournalDamaged."""
+        """Up to ``limit`` events after a number, in order, also those set aside. Raises JournalFull, JournalDamaged."""
         return await self._call(lambda: self._ledger.events(after_seq, limit))
 
     async def aside(self, after_seq: int, limit: int) -> list[Row]:

@@ -98,14 +98,15 @@ class Ledger:
         return removed
 
     def events(self, after_seq: int, limit: int) -> list[Row]:
-        """Published rows after a number, in order, without those that were set aside."""
+        """Published rows after a number, in order; of those that are no longer kept, the ones that were set aside."""
         with self._translated():
             self._ready()
             query = (
-                "SELECT seq, type, wall, coalesce(body, x'') FROM record WHERE seq > ?"
-                " AND NOT EXISTS (SELECT 1 FROM aside WHERE aside.seq = record.seq) ORDER BY seq LIMIT ?"
+                "SELECT seq, type, wall, coalesce(body, x'') FROM record WHERE seq > :after UNION ALL"
+                " SELECT seq, type, wall, coalesce(body, x'') FROM aside WHERE seq > :after"
+                " AND NOT EXISTS (SELECT 1 FROM record WHERE record.seq = aside.seq) ORDER BY seq LIMIT :limit"
             )
-            return [Row(*fields) for fields in self._reader.execute(query, (after_seq, limit)).fetchall()]
+            return [Row(*fields) for fields in self._reader.execute(query, {"after": after_seq, "limit": limit}).fetchall()]
 
     def aside(self, after_seq: int, limit: int) -> list[Row]:
         """The events that were set aside, in order."""

@@ -74,10 +74,9 @@ class Plan:
             self.durable = self.durable or entry.durable
 
     def _commit(self, connection: sqlite3.Connection, commit: Commit) -> list[Statement]:
-        if self._is_stored(connection, commit):
-            return []
+        claim, stored = self._already(connection, commit)
         position, statements = self.position, []
-        for row in commit.rows:
+        for row in commit.rows[stored:]:
             if row.seq is not None and row.seq != position.seq + 1:
                 raise ValueError(f"the next seq is {position.seq + 1}, not {row.seq}")
             position, statement = self._append(position, row)
@@ -89,7 +88,7 @@ class Plan:
             keep = ("INSERT INTO evidence (id, seq, row, trace) VALUES (?, ?, ?, ?)", (piece.id, piece.seq, position.row, piece.blob))
             statements += [statement, keep]
         self.traces.update({id_: piece.blob for id_, piece in new.items()})
-        self.position = position
+        self.position, self.claim = position, claim
         return statements
 
     def _append(self, position: Position, row: Row) -> tuple[Position, Statement]:
@@ -98,25 +97,42 @@ class Plan:
         after = replace(position, row=number, seq=row.seq if row.seq is not None else position.seq, head=head)
         return after, (_INSERT, (number, row.seq, row.type, row.wall, row.body, head))
 
-    def _is_stored(self, connection: sqlite3.Connection, commit: Commit) -> bool:
-        """Whether this is a repeat of rows that are there. Raises ValueError where their place is taken by others."""
+    def _already(self, connection: sqlite3.Connection, commit: Commit) -> tuple[int | None, int]:
+        """The claim after this commit, and how many of its first rows are stored: a repeat, to which rows may have been added.
+
+        Raises ValueError where their place is taken by others.
+        """
         if not commit.rows:
-            return False
-        if self.claim is not None and _matches(connection, commit, self.claim):
-            self.claim += len(commit.rows) + len(commit.evidence)
-            if self.claim > self.position.row:
-                self.claim = None
-            return True
+            return self.claim, 0
+        if self.claim is not None and (met := self._met(connection, commit, self.claim)) is not None:
+            reached, stored = met
+            return (reached if reached <= self.position.row else None), stored
         numbered = [(index, row.seq) for index, row in enumerate(commit.rows) if row.seq is not None]
         if numbered and numbered[0][1] <= self.position.seq:
             index, seq = numbered[0]
             found = connection.execute("SELECT row FROM record WHERE seq = ?", (seq,)).fetchone()
-            if found is not None and _matches(connection, commit, found[0] - index):
-                return True
-            raise ValueError(f"seq {seq} is taken by other content")
+            met = self._met(connection, commit, found[0] - index) if found is not None else None
+            if met is None:
+                raise ValueError(f"seq {seq} is taken by other content")
+            return self.claim, met[1]
         if self.claim is not None:
             raise ValueError(f"the commit that failed was stored, from row {self.claim}: it must be repeated before anything else")
-        return False
+        return None, 0
+
+    def _met(self, connection: sqlite3.Connection, commit: Commit, first: int) -> tuple[int, int] | None:
+        """The row after, and the number of, the commit's rows that are stored from ``first`` on; None where others are stored there."""
+        stored = 0
+        reached = first
+        for there in rows_after(connection, first - 1):
+            if there.type != EVIDENCE_TYPE:
+                if stored == len(commit.rows):
+                    break
+                if there.content != commit.rows[stored]:
+                    return None
+                stored += 1
+            reached = there.row + 1
+        # With the journal at its end, rows that this group is yet to write may follow; only what is in the file can be compared.
+        return (reached, stored) if stored else None
 
     def _has_evidence(self, connection: sqlite3.Connection, piece: Evidence) -> bool:
         there = self.traces.get(piece.id) or evidence_of(connection, piece.id)
@@ -139,8 +155,3 @@ class Plan:
             raise ValueError(f"there is no seq {entry.seq} to set aside")
         copy = "INSERT OR IGNORE INTO aside (seq, reason, type, wall, body) SELECT seq, ?, type, wall, body FROM record WHERE seq = ?"
         return [(copy, (entry.reason, entry.seq))]
-
-
-def _matches(connection: sqlite3.Connection, commit: Commit, first: int) -> bool:
-    stored = rows_after(connection, first - 1)
-    return all(there is not None and there.content == row for row, there in ((row, next(stored, None)) for row in commit.rows))

@@ -23,7 +23,7 @@ SECTOR = 512
 
 Survival = Literal["all", "none", "random"]
 
-_Open = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int))
+_Open = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int))
 _Close = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 _Write = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64)
 _Truncate = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64)
@@ -63,7 +63,7 @@ class _Vfs(ctypes.Structure):
 class Op:
     """One thing that happened to a file. ``offset`` is the new size of a ``truncate``, and the test's own number of a ``mark``."""
 
-    kind: Literal["write", "truncate", "sync", "mark"]
+    kind: Literal["open", "write", "truncate", "sync", "mark"]
     path: str = ""
     offset: int = 0
     content: bytes = b""
@@ -233,13 +233,17 @@ class _Shim:
         self.vfs.open = _Open(self._open)
         self._callbacks = (_Close(self._close), _Write(self._write), _Truncate(self._truncate), _Sync(self._sync))
 
-    def _open(self, vfs: int, name: bytes | None, file: int, flags: int, out: Any) -> int:
-        path = (name or b"").decode()
+    def _open(self, vfs: int, name: int | None, file: int, flags: int, out: Any) -> int:
+        # The name itself is handed on, not a copy: SQLite keeps the pointer, and looks for more behind the string.
+        path = ctypes.string_at(name).decode() if name else ""
         if Path(path).parent != self.disk.folder:
             path = ""
         if path:
+            if code := self.disk.fault(Op("open", path)):
+                ctypes.cast(file, ctypes.POINTER(_File)).contents.methods = None
+                return code
             self.disk.opened(path)
-        code: int = self._below.contents.open(self._below, name, file, flags, out)
+        code = int(self._below.contents.open(self._below, name, file, flags, out))
         if code or not path:
             if path:
                 self.disk.handles[path] -= 1
