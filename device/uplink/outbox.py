@@ -43,3 +43,7 @@ class Outbox(Protocol):
     async def set_aside(self, seq: int, reason: str) -> None:
         """Keep an event that the broker will not take, with the broker's reason. Returns once that is durable."""
         ...
+
+    async def readmit(self, seq: int) -> None:
+        """An event has been delivered: if it was set aside, it is so no longer."""
+        ...

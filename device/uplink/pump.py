@@ -66,6 +66,8 @@ class Outgoing:
     replays: Replays = field(default_factory=Replays)
     refusing: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Events that the broker has refused for good, with type and reason, until that is durable."""
+    redelivered: set[int] = field(default_factory=set)
+    """Events that the broker has taken a further time, until what was set aside is known to be delivered; at most a window and a turn."""
     counts: Counts = field(default_factory=Counts)
     sweep: set[str] = field(default_factory=set)
     """Filters of retained topics to be looked through for what we no longer have."""
@@ -306,6 +308,9 @@ class Pump:
                 self._out.replays.add(Span(row.seq, row.seq))
                 self._again.clear()
                 self._hold(code)
+            else:
+                self._out.redelivered.add(row.seq)
+                self._moved.set()
 
         self._send(Publication(self._out.topics.event(row.type), row.body, content_type=CLOUDEVENT), answered)
 

@@ -287,6 +287,8 @@ class Uplink:
                 self._out.delivery.settle(seq)
                 del self._out.refusing[seq]
                 self._wake.set()
+            while self._out.redelivered:
+                await self._outbox.readmit(self._out.redelivered.pop())
             cursor = self._out.delivery.cursor
             await self._acknowledge(cursor if self._receipts_after is None else min(cursor, self._receipts_after))
 

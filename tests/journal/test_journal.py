@@ -293,6 +293,16 @@ async def test_retention_never_removes_what_is_not_acknowledged(path: Path) -> N
         assert (await journal.events(0, 1))[0].seq == 86
 
 
+async def test_what_was_set_aside_is_still_there_when_its_row_is_not(path: Path) -> None:
+    async with running(path, keep_days=60) as journal:
+        await _three_months(journal)
+        for seq in (3, 7, 40):
+            await journal.set_aside(seq, "not authorised")
+        await journal.trim(WALL + 91 * DAY_S)
+        assert [row.seq for row in await journal.events(0, 4)] == [3, 7, 31, 32]
+        assert [row.seq for row in await journal.events(38, 3)] == [39, 40, 41]
+
+
 async def test_a_journal_of_which_every_event_was_removed_goes_on_counting(path: Path) -> None:
     async with running(path, keep_days=1) as journal:
         await journal.commit([event(1), event(2)])

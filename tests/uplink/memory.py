@@ -67,6 +67,10 @@ class MemoryOutbox:
         await asyncio.sleep(0)
         self.aside[seq] = reason
 
+    async def readmit(self, seq: int) -> None:
+        await asyncio.sleep(0)
+        self.aside.pop(seq, None)
+
 
 async def until(condition: Callable[[], object], what: str = "") -> None:
     """Return once the condition holds. Looks often; gives up loudly after a generous while."""

@@ -51,6 +51,7 @@ async def test_an_event_that_the_acl_forbids_is_set_aside_with_its_reason_and_ne
             await until(lambda: "Reloading config" in broker.log)
             uplink.resend(3)
             await until(lambda: listener.seqs() == [1, 2, 4, 5, 3, 4, 5])
+            await until(lambda: outbox.aside == {})
 
 
 @pytest.mark.parametrize("code", [0x87, 0x90, 0x99])
