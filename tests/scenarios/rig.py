@@ -123,7 +123,7 @@ class Rig:
         self.hand: Hand
         self.daemon: asyncio.subprocess.Process | None = None
         self._text = text
-        self._environment = os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"} | environment
+        self._environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **environment}
         self._numbers = 0
 
     @property
@@ -246,7 +246,12 @@ class Rig:
             rows = journal.execute("SELECT body FROM record WHERE seq IS NOT NULL ORDER BY seq").fetchall()
         return [json.loads(body) for (body,) in rows]
 
-    async def written(self, kind: str, path: Path | None = None, **data: Any) -> dict[str, Any]:
+    def acknowledged(self) -> int:
+        """The seq up to which the journal believes that everything has arrived."""
+        with closing(sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True)) as journal:
+            return int(journal.execute("SELECT acknowledged FROM meta").fetchone()[0])
+
+    async def written(self, kind: str, /, path: Path | None = None, **data: Any) -> dict[str, Any]:
         """Until an event of a kind whose data fits is in the journal."""
         found: list[dict[str, Any]] = []
 
@@ -295,7 +300,8 @@ async def rig(
     where the daemon finds it, where that is through a proxy. ``start`` False: nothing is waited for.
     """
     async with AsyncExitStack() as stack:
-        broker = broker or await stack.enter_async_context(Mosquitto(folder))
+        if broker is None:
+            broker = await stack.enter_async_context(Mosquitto(folder))
         stranger = await stack.enter_async_context(Stranger(broker.port, login))
         text = config.format(url=url or broker.url, mqtt=mqtt, zone=zone, journal=journal)
         store = Rig(folder, broker, stranger, text, environment)
@@ -328,7 +334,8 @@ async def _firmware(folder: Path, options: tuple[str, ...]) -> AsyncIterator[dic
     assert process.stdout is not None
     try:
         async with asyncio.timeout(WITHIN_S):
-            yield json.loads(await process.stdout.readline())
+            line = await process.stdout.readline()
+        yield json.loads(line)
     finally:
         process.stdin.close()
         await process.wait()

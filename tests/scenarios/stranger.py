@@ -129,7 +129,7 @@ class Stranger:
             told = [f"{event['seq']} {event['type']} {event['data']}" for event in self.events]
             raise AssertionError(f"never heard {what}; events: {told}; levels: {self.levels}") from None
 
-    async def event(self, kind: str, after: int = 0, *, within_s: float = WITHIN_S, **data: Any) -> dict[str, Any]:
+    async def event(self, kind: str, /, after: int = 0, *, within_s: float = WITHIN_S, **data: Any) -> dict[str, Any]:
         """The first event of a kind after a seq whose data fits."""
 
         def fits() -> dict[str, Any] | None:
