@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -30,16 +30,17 @@ from device.engine.core import Core
 from device.engine.loop import Engine
 from device.engine.records import dump_state, restore
 from device.errors import ConfigError, JournalDamaged, JournalFull
-from device.journal import Journal
+from device.journal import Journal, Row
 from device.sensing import Calibration, Sensing, identify
 from device.store import authentication, codes
-from device.store.inputs import Begin, EventSetAside, Halt, NewChallenge, Reloaded
+from device.store.inputs import Begin, Halt, NewChallenge, Reloaded
 from device.store.plan import Plan
 from device.store.state import State
 from device.store.store import Store, Trust
 from device.supervise import supervise
 from device.uplink import Outbox, Uplink, discovery
 from device.watchdog import Watchdog
+from device.web import Picture, Web
 
 log = logging.getLogger("smartstore")
 
@@ -47,6 +48,8 @@ LOCKS_WITHIN_S = 1.5
 """At the end, so long is waited for locks to confirm that they are shut."""
 HALT_WITHIN_S = 1.0
 STATUS_EVERY_S = 60.0
+TOLD_AGAIN = 500
+"""Events from before a start that the page is told: its list, and the baskets of visits that go on."""
 READY_WITHIN_S = 3.0
 """So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
 
@@ -154,12 +157,14 @@ class App:
             clock_floor=self._clock_floor,
         )
         self._board = Board(self._core, self._publish, self._measured)
+        self._web = Web(layout.web.listen, Picture(simulated=simulated, version=__version__)) if layout.web else None
+        self._shown_plan: Plan | None = None
         self._watchdog = Watchdog(("engine",))
         self._stop = asyncio.Event()
         self._locks_settled = asyncio.Event()
         self._stop_reason = "stop"
         self._since = clock.now()
-        self._told_status = 0.0
+        self._told_status = float("-inf")
         self._told_trust = clock.now().trusted
         self._counted = (0, 0, clock.now().uptime)
         self._ready = False
@@ -185,17 +190,21 @@ class App:
         log.info("stopped: %s", self._stop_reason)
 
     async def _life(self, group: asyncio.TaskGroup) -> None:
+        others = await self._open_page(group)
         engine = group.create_task(self.engine.run(), name="engine")
         await self.engine.inbox.tell(Begin(__version__, self._recovered.reason))
         await self.engine.inbox.tell(NewChallenge(_challenge()))
         log.info(
             "%s %s started: %s, journal %s", self._configuration.layout.store.id, __version__, self._recovered.reason, self._journal.epoch
         )
+        for zone in self._core.store.plan.zones.values():
+            if zone.kind == "room":
+                log.warning("%s is a room: nobody is let into rooms by this version; its devices are only watched", zone.id)
         devices = [
             group.create_task(supervise(driver, self.engine.inbox), name=f"device:{device}") for device, driver in self._drivers.items()
         ]
         uplink = group.create_task(self._uplink.run(), name="uplink")
-        others = [group.create_task(self._watchdog.run(), name="watchdog")]
+        others.append(group.create_task(self._watchdog.run(), name="watchdog"))
         await self._stop.wait()
         log.info("stopping: %s", self._stop_reason)
         watchdog.stopping(self._stop_reason)
@@ -203,6 +212,18 @@ class App:
         for task in (*devices, uplink, *others, engine):
             task.cancel()
             await asyncio.wait([task])
+
+    async def _open_page(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """The page, with what happened last before this start."""
+        if self._web is None:
+            return []
+        self._furnish_page()
+        try:
+            rows = await self._journal.events(max(0, self._journal.newest_seq - TOLD_AGAIN), TOLD_AGAIN)
+            self._web.events(row.body for row in rows)
+        except JournalFull as full:
+            log.warning("the page does not tell what was before: %s", full)
+        return [group.create_task(self._web.run(), name="web")]
 
     async def _halt(self) -> None:
         """Lock what is shut, and write down that the end was clean; within a bound, whatever hangs."""
@@ -223,8 +244,10 @@ class App:
 
     # What the engine hands out (``device.engine.loop.Outlets``)
 
-    def committed(self) -> None:
+    def committed(self, rows: Sequence[Row]) -> None:
         self._uplink.wake()
+        if self._web:
+            self._web.events(row.body for row in rows if row.seq is not None)
 
     def reply(self, reply: Reply) -> None:
         payload = {"id": reply.command, "status": reply.status, "reason": reply.reason, "result": reply.result, "time": reply.time}
@@ -243,6 +266,7 @@ class App:
         self.engine.inbox.tell(Reloaded(command, tuple(faults)))
 
     def levels(self, moment: Moment) -> None:
+        self._furnish_page()
         self._board.levels(moment)
         self._announce(moment)
         if self._core.store.live.pending:
@@ -255,6 +279,8 @@ class App:
         self._watchdog.beat("engine")
         self._board.devices(moment)
         self._board.measure()
+        if self._web:
+            self._web.picture.pulse(self._pulse(moment))
         if moment.uptime - self._told_status >= STATUS_EVERY_S or moment.trusted != self._told_trust or not moment.trusted:
             if moment.uptime - self._told_status >= STATUS_EVERY_S:
                 self._told_status = moment.uptime
@@ -302,18 +328,40 @@ class App:
             "clock": "trusted" if moment.trusted else "untrusted",
         }
 
+    def _furnish_page(self) -> None:
+        if self._web is None:
+            return
+        store = self._core.store
+        if store.plan is not self._shown_plan:
+            self._shown_plan = store.plan
+            self._web.picture.furnish(store.plan.layout, store.plan.products, store.plan.slots.values())
+        self._web.picture.alarms(store.state.alarms.values())
+
+    def _pulse(self, moment: Moment) -> dict[str, Any]:
+        """What the page's head says; each second, which is also how the page knows that the store lives."""
+        return {
+            "time": rfc3339(moment.wall, self._timezone),
+            "clock": "trusted" if moment.trusted else "untrusted",
+            "backend": self._uplink.health.connected,
+            "unsent": self._journal.pressure.unsent,
+            "room": self._core.store.live.journal_room,
+        }
+
     def _publish(self, topic: str, payload: Mapping[str, Any] | None) -> None:
         self._uplink.state(topic, None if payload is None else self._marked(payload))
+        if self._web:
+            self._web.picture.level(topic, payload)
 
     def _measured(self, device: str, payload: Mapping[str, Any]) -> None:
         self._uplink.telemetry(device, self._marked(payload))
+        if self._web:
+            self._web.picture.telemetry(device, payload)
 
     def _marked(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**payload, "simulated": True} if self._simulated else payload
 
     def _event_refused(self, seq: int, type_: str, reason: str) -> None:
         log.error("the broker will not take event %d (%s): %s; it is kept aside", seq, type_, reason)
-        self.engine.inbox.tell(EventSetAside(seq, reason))
 
     def _clock_floor(self) -> float | None:
         moment = self._clock.now()
