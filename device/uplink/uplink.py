@@ -6,6 +6,7 @@ It never stops the store: without a broker events wait in the outbox, levels and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random as randomness
 import ssl
@@ -15,7 +16,7 @@ from typing import Literal
 
 from device.domain.commands import InboundCommand
 from device.domain.layout import Mqtt
-from device.errors import UplinkDown
+from device.errors import JournalFull, UplinkDown
 from device.uplink.backoff import ATTEMPT_S, Backoff
 from device.uplink.delivery import Delivery, Patience, Span
 from device.uplink.dial import dial
@@ -35,6 +36,8 @@ WINDOW = 100
 
 RECEIPT_WITHIN_S = 60.0
 """How long the backend may take for its receipt before an event is sent again."""
+
+JOURNAL_RETRY_S = 1.0
 
 STEADY_S = 5.0
 """A connection that lasted so long was a success; one that did not counts for the backoff."""
@@ -277,20 +280,40 @@ class Uplink:
     # The cursor
 
     async def _move_cursor(self) -> None:
+        told = False
         while True:
             await self._moved.wait()
             self._moved.clear()
-            for seq, (type_, reason) in list(self._out.refusing.items()):
-                await self._outbox.set_aside(seq, reason)
-                self._out.counts.set_aside += 1
-                self._refused(seq, type_, reason)
-                self._out.delivery.settle(seq)
-                del self._out.refusing[seq]
-                self._wake.set()
-            while self._out.redelivered:
-                await self._outbox.readmit(self._out.redelivered.pop())
-            cursor = self._out.delivery.cursor
-            await self._acknowledge(cursor if self._receipts_after is None else min(cursor, self._receipts_after))
+            try:
+                await self._write_down()
+            except JournalFull as full:
+                # Nothing is lost: what could not be written down is still in memory, and else is only sent once more.
+                if not told:
+                    _log.error("what the broker has cannot be written down for now: %s", full)
+                told = True
+                await asyncio.sleep(JOURNAL_RETRY_S)
+                self._moved.set()
+            else:
+                told = False
+
+    async def _write_down(self) -> None:
+        out = self._out
+        for seq, (type_, reason) in list(out.refusing.items()):
+            await self._outbox.set_aside(seq, reason)
+            out.counts.set_aside += 1
+            self._refused(seq, type_, reason)
+            out.delivery.settle(seq)
+            del out.refusing[seq]
+            self._wake.set()
+        await self._acknowledge(self._settled)
+        for seq in list(out.redelivered):
+            await self._outbox.readmit(seq)
+            out.redelivered.discard(seq)
+
+    @property
+    def _settled(self) -> int:
+        cursor = self._out.delivery.cursor
+        return cursor if self._receipts_after is None else min(cursor, self._receipts_after)
 
     async def _acknowledge(self, upto: int) -> None:
         async with self._acknowledging:
@@ -304,9 +327,13 @@ class Uplink:
         if upto is None:
             _log.debug("a receipt that is none of ours: %r", payload[:200])
         elif upto > self._receipts_after:
-            await self._acknowledge(upto)
-            self._out.delivery.skip_to(upto)
-            self._wake.set()
+            try:
+                await self._acknowledge(upto)
+            except JournalFull as full:
+                _log.error("a receipt cannot be written down: %s; the events will be sent again", full)
+            else:
+                self._out.delivery.skip_to(upto)
+                self._wake.set()
 
     # The end
 
@@ -317,12 +344,14 @@ class Uplink:
             return
         self._out.replays.clear()
         self._say("stopping")
-        await self._within(self._stop_within_s * 0.6, self._until_idle(link, pump))
+        await self._within(self._stop_within_s * 0.5, self._until_idle(link, pump))
         self._say("offline")
         self._out.last_words = True
         self._wake.set()
         if await self._within(self._stop_within_s * 0.3, self._until_idle(link, pump)):
             await link.close(self._stop_within_s * 0.1)
+        with contextlib.suppress(JournalFull):
+            await self._within(self._stop_within_s * 0.1, self._acknowledge(self._settled))
 
     async def _until_idle(self, link: Link, pump: Pump) -> None:
         while link.alive and not pump.idle:

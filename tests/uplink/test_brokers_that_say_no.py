@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from device.errors import JournalFull
 from device.uplink import Uplink
 from tests.mosquitto import Mosquitto
 from tests.uplink.memory import EPOCH, ROOT, Inbox, MemoryOutbox, listening, plain_status, running, settings_for, until
@@ -180,7 +181,7 @@ async def test_a_broker_that_is_silent_from_the_start_does_not_hold_up_the_stop(
         async with running(make(broker.url, MemoryOutbox())):
             await until(lambda: broker.connections == 1)
             began = loop.time()
-        assert loop.time() - began < 5
+        assert loop.time() - began < 10
 
 
 async def test_a_broker_that_stops_answering_does_not_hold_up_the_stop(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ async def test_a_broker_that_stops_answering_does_not_hold_up_the_stop(tmp_path:
             broker.freeze()
             outbox.add(10)
             began = loop.time()
-        assert loop.time() - began < 5
+        assert loop.time() - began < 10
         assert outbox.acknowledged == 0
 
 
@@ -210,7 +211,7 @@ async def test_a_half_open_link_is_noticed_within_two_keepalives_and_nothing_is_
             outbox.add(300)
             uplink.wake()
             await until(lambda: not uplink.health.connected)
-            assert loop.time() - began >= 2, "it was a half-open link, not a closed one"
+            assert 2 <= loop.time() - began < 8, "it was a half-open link, not a closed one; and the bound is 4 s and a tick"
             assert outbox.acknowledged == 10
             broker.thaw()
             await until(lambda: outbox.acknowledged == 310)
@@ -269,3 +270,42 @@ async def test_the_receipt_of_a_backend_decides_where_it_is_asked_to() -> None:
             broker.writer.transport.abort()
             await until(lambda: broker.seqs == [*range(1, 11), 8, 9, 10])
             assert outbox.acknowledged == 7
+
+
+async def test_what_has_no_receipt_is_sent_again_after_a_while_on_the_same_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.uplink.uplink.RECEIPT_WITHIN_S", 0.5)
+    outbox = MemoryOutbox()
+    outbox.add(6)
+    async with scripted(ScriptedBroker()) as broker:
+        settings = settings_for(broker.url, acknowledge="backend")
+        uplink = Uplink(settings, "test-01", EPOCH, outbox, Inbox().take, plain_status, receipts_after=2)
+        async with running(uplink):
+            await until(lambda: len(broker.seqs) >= 10)
+            assert broker.seqs[:10] == [1, 2, 3, 4, 5, 6, 3, 4, 5, 6]
+            assert outbox.acknowledged == 2
+            assert broker.writer is not None
+            broker.writer.write(publish(f"{ROOT}/receipt", json.dumps({"epoch": EPOCH, "upto": 6}).encode(), 1))
+            await until(lambda: outbox.acknowledged == 6)
+    assert broker.connections == 1
+
+
+async def test_a_full_journal_holds_the_cursor_up_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FullOutbox(MemoryOutbox):
+        full = True
+
+        async def acknowledge(self, upto: int) -> None:
+            if self.full:
+                raise JournalFull("no room")
+            await super().acknowledge(upto)
+
+    monkeypatch.setattr("device.uplink.uplink.JOURNAL_RETRY_S", 0.05)
+    outbox = FullOutbox()
+    outbox.add(300)
+    async with scripted(ScriptedBroker()) as broker, running(make(broker.url, outbox)):
+        await until(lambda: len(broker.seqs) == 300 and "no room" in caplog.text)
+        assert outbox.acknowledged == 0
+        outbox.full = False
+        await until(lambda: outbox.acknowledged == 300)
+    assert broker.seqs == list(range(1, 301))

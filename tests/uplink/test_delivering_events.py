@@ -62,6 +62,7 @@ async def test_the_status_goes_online_and_at_a_clean_stop_says_stopping_then_off
         assert listener.seqs() == list(range(1, 501)), "what was committed before the stop is sent before the end"
         topics = [str(message.topic) for message in listener.messages]
         assert topics[-1] == f"{ROOT}/status"
+        assert outbox.acknowledged == 500
     async with listening(broker.port) as late:
         await until(lambda: late.states() == ["offline"])
         assert late.messages[0].retain

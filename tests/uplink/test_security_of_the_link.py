@@ -148,7 +148,7 @@ async def test_a_broker_that_says_nothing_to_a_tls_handshake_does_not_hold_up_th
         async with running(make(broker.url.replace("mqtt:", "mqtts:"), MemoryOutbox())):
             await until(lambda: broker.connections == 1)
             began = loop.time()
-        assert loop.time() - began < 2
+        assert loop.time() - began < 10
 
 
 async def test_a_name_is_looked_up_and_one_that_does_not_exist_is_named(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
