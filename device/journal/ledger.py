@@ -17,12 +17,18 @@ from pathlib import Path
 
 from device.errors import JournalDamaged, JournalFull, StoreError
 from device.journal.entries import Entry
-from device.journal.opening import make_or_examine, move_aside, take_lock
+from device.journal.opening import make_or_examine, move_aside, settle, take_lock
 from device.journal.plan import Plan, Position
 from device.journal.reading import book_of, evidence_of, newest_of
 from device.journal.retention import last_older, last_removable, remove
 from device.journal.schema import PAGE_BYTES, Row, connect, connect_read_only, is_damage, is_full, is_refusal, transaction, wal_of
 from device.journal.space import LEAST_PAGES, PAGES_PER_MB, RESERVE_PAGES, Pressure, Space
+
+LOG_PAGES = 256
+"""About 1 MiB in the log, and it is brought into the file: less than the log has allocated by then."""
+
+REMOVAL_PAGES = 64
+"""About what one removal writes."""
 
 _DAY_S = 86_400.0
 
@@ -39,6 +45,7 @@ class Ledger:
         self._dead: JournalDamaged | None = None
         self._suspect: str | None = None
         self._claim: int | None = None
+        self._log_pages = 0
         self._pressure = Pressure(0.0, max_mb, 0, 0, "full")
         self._is_open = False
         self._open_files()
@@ -136,10 +143,8 @@ class Ledger:
 
     def _open_files(self) -> None:
         try:
-            for part in (self.path, wal_of(self.path)):
-                if part.exists():
-                    # What a killed process had written but not synced would be read back and believed, and a power cut could take it.
-                    _settle(part, drop_cache=self._suspect is not None)
+            if self._suspect is not None:
+                settle(self.path)
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise JournalFull(f"{self.path}: {error.strerror}") from error
@@ -253,6 +258,8 @@ class Ledger:
         self._position, self._claim = plan.position, plan.claim
         for entry in plan.entries:
             entry.succeed()
+        with self._translated():
+            self._keep_log_short(plan.pages)
 
     def _transact(self, plan: Plan) -> None:
         # An acknowledgement alone is not worth a sync: the next durable commit takes it along.
@@ -267,8 +274,8 @@ class Ledger:
                 if last or not is_full(error):
                     raise
                 # The log could not grow: start it again from its beginning, over what has been brought into the file.
-                with suppress(sqlite3.OperationalError):
-                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                self._log_pages = 0
 
     def _is_stored_after_all(self, before: Position, after: Position) -> bool:
         try:
@@ -295,7 +302,16 @@ class Ledger:
     def _remove(self, upto: int) -> int:
         before = self._anchor.anchor_row
         self._anchor = remove(self._connection, self._anchor, min(upto, last_removable(self._connection, self._position)))
-        return self._anchor.anchor_row - before
+        if removed := self._anchor.anchor_row - before:
+            self._keep_log_short(REMOVAL_PAGES)
+        return removed
+
+    def _keep_log_short(self, more_pages: int) -> None:
+        """Count what has gone into the log; once it is long, bring it into the file: the next commit starts it from its beginning."""
+        self._log_pages += more_pages
+        if self._log_pages >= LOG_PAGES:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._log_pages = 0
 
     # Trouble
 
@@ -339,13 +355,3 @@ def _fail_rest(entries: Sequence[Entry], error: StoreError) -> None:
     for entry in entries:
         if not entry.done:
             entry.fail(error)
-
-
-def _settle(path: Path, drop_cache: bool) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if drop_cache:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -70,6 +70,7 @@ def make_or_examine(path: Path) -> bool:
         if not path.exists() and not wal_of(path).exists():
             _make(path)
             return True
+        settle(path)
         problem = _examine(path)
     except sqlite3.Error as error:
         if is_refusal(error):
@@ -103,6 +104,22 @@ def _make(path: Path) -> None:
     _sync(draft)
     draft.rename(path)
     _sync(path.parent)
+
+
+def settle(path: Path) -> None:
+    """Make sure that what is read from now on is on the disk; nobody has the files open. Raises OSError where it cannot be had there.
+
+    What a killed process had written but not synced would be read back and believed, and a power cut could take it; pages whose sync has
+    failed read as new from the cache. So the cache is dropped, and what it still had to write is written.
+    """
+    for part in (path, wal_of(path)):
+        if part.exists():
+            descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def _sync(path: Path) -> None:

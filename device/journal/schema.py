@@ -4,7 +4,8 @@ Settings, and why:
 
 - ``journal_mode=WAL`` with ``synchronous=FULL``: a commit is one sequential write and one sync, and survives a power cut.
 - ``auto_vacuum=NONE``: freed pages stay in the file, as the room for the next rows; a file that shrinks would give its space to others.
-- ``wal_autocheckpoint=200``: the write-ahead log stays near 1 MB, which it has already allocated when the disk fills up.
+- ``wal_autocheckpoint=0``: the ledger brings the log into the file itself, because SQLite's own way of doing it keeps quiet about a failed
+  sync, and what the log held unsynced would then be missing from its middle.
 - ``secure_delete=FAST``: what is deleted is overwritten where the page is written anyway; some builds default to ON, which writes
   everything that is trimmed a second time.
 - ``mmap_size=0``: a read error of a mapped page is SIGBUS; of a read page it is an error code.
@@ -118,7 +119,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise sqlite3.OperationalError("write-ahead logging is not possible here")
-        for setting in ("synchronous=FULL", "wal_autocheckpoint=200", "secure_delete=FAST"):
+        for setting in ("synchronous=FULL", "wal_autocheckpoint=0", "secure_delete=FAST"):
             connection.execute(f"PRAGMA {setting}").fetchall()
     except BaseException:
         connection.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from device.errors import JournalFull
+from device.journal.schema import wal_of
 from tests.journal.writing import WALL, event, private, running, stored, until_refused, verdict
 
 WRITER = Path(__file__).with_name("writer.py")
@@ -31,9 +32,8 @@ def mounts() -> None:
 def test_on_a_full_disk_a_session_is_still_told_to_its_end(tmp_path: Path, disk_kib: int) -> None:
     path = tmp_path / "journal.db"
     done = _in_own_mounts(
-        f"mount -t tmpfs -o size={disk_kib}k none {tmp_path}; {sys.executable} {WRITER} until_full {path};"
-        f' cd /; {sys.executable} -c \'import pathlib, sys; sys.path.insert(0, "{Path.cwd()}");'
-        f' from tests.journal.writing import verdict; print(verdict(pathlib.Path("{path}")).broken)\''
+        f"mount -t tmpfs -o size={disk_kib}k none {tmp_path};"
+        f" {sys.executable} {WRITER} until_full {path}; {sys.executable} {WRITER} verify {path}"
     )
     assert done.stderr == ""
     said = done.stdout.splitlines()
@@ -41,7 +41,7 @@ def test_on_a_full_disk_a_session_is_still_told_to_its_end(tmp_path: Path, disk_
     assert said[1:3] == ["forced 500", "still refused"]
     assert int(said[3].removeprefix("trimmed ")) > 1
     assert said[4] in ("room ok", "room nearly_full")
-    assert said[-1] == "None"
+    assert said[-1] == "broken None"
 
 
 @pytest.mark.usefixtures("mounts")
@@ -98,6 +98,7 @@ async def test_at_the_budget_acknowledged_history_makes_room(tmp_path: Path) -> 
                 await journal.acknowledge(seq)
                 assert journal.pressure.room == "ok"
         assert path.stat().st_size <= 4 * 1024 * 1024
+        assert wal_of(path).stat().st_size <= 5 * 1024 * 1024
         oldest = (await journal.events(0, 1))[0].seq or 0
         assert 2000 < oldest < 3900
     assert verdict(path).broken is None

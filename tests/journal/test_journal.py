@@ -17,6 +17,7 @@ from device.errors import ConfigError, JournalInUse
 from device.journal import Evidence, Journal, Row
 from device.journal.entries import Entry
 from device.journal.retention import CLOCKLESS_BEFORE
+from device.journal.schema import wal_of
 from tests.journal.writing import WALL, edit, event, opened, piece, private, running, stored, verdict
 
 DAY_S = 86_400.0
@@ -301,6 +302,19 @@ async def test_what_was_set_aside_is_still_there_when_its_row_is_not(path: Path)
         await journal.trim(WALL + 91 * DAY_S)
         assert [row.seq for row in await journal.events(0, 4)] == [3, 7, 31, 32]
         assert [row.seq for row in await journal.events(38, 3)] == [39, 40, 41]
+
+
+async def test_removing_much_does_not_make_the_log_long(path: Path) -> None:
+    async with running(path, keep_days=1) as journal:
+        for first in range(1, 20_001, 500):
+            await journal.commit([event(seq) for seq in range(first, first + 500)])
+        await journal.acknowledge(20_000)
+        for number in (1, 2):
+            await journal.commit([private(number)])
+            await journal.snapshot(b"state")
+        assert await journal.trim(WALL + 400 * DAY_S) == 20_001
+        assert wal_of(path).stat().st_size <= 6 * 1024 * 1024
+    assert verdict(path).broken is None
 
 
 async def test_a_journal_of_which_every_event_was_removed_goes_on_counting(path: Path) -> None:

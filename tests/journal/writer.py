@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from device.errors import JournalFull, StoreError
 from device.journal import Journal, Row
+from device.journal.reading import open_archive
+from device.journal.verify import verify
 
 WALL = 1_760_000_000.0
 FILLER = ".filler"
@@ -116,5 +119,13 @@ async def _main(mode: str, path: Path) -> int:
     return 0
 
 
+def _verify(path: Path) -> int:
+    with closing(open_archive(path)) as archive:
+        _say("broken", verify(archive).broken)
+    return 0
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "verify":
+        sys.exit(_verify(Path(sys.argv[2])))
     sys.exit(asyncio.run(_main(sys.argv[1], Path(sys.argv[2]))))
