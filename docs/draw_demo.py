@@ -26,7 +26,9 @@ def main() -> None:
         text.highlight_regex(r"ALARM.*", "bold red")
         text.highlight_regex(r"which is what left the store", "green")
         console.print(text)
-    PICTURE.write_text(console.export_svg(title="smartstore"))
+    drawing = console.export_svg(title="smartstore", unique_id="demo")
+    # The fonts would be fetched from elsewhere by whoever looks at the picture.
+    PICTURE.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawing, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono"))
 
 
 if __name__ == "__main__":

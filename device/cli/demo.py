@@ -58,7 +58,7 @@ class Demo:
 @click.command()
 @click.option("--shoppers", type=int, default=0, help="End after so many; default: go on until Ctrl-C.")
 @click.option("--pace", type=float, default=1.0, show_default=True, help="Factor on the shoppers' pauses.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of shoppers and of all that is simulated.")
+@click.option("--seed", type=int, default=23, show_default=True, help="Of shoppers and of all that is simulated.")
 @json_option
 def command(shoppers: int, pace: float, seed: int, as_json: bool) -> None:
     """Run a store without hardware: broker, simulated firmware, daemon, page and shoppers. Ctrl-C ends it."""

@@ -91,6 +91,10 @@ class Teller:
         )
 
 
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
+
+
 _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "access.granted": lambda teller, data: f"the code is good: {data['subject']} may {data['purpose']}",
     "access.denied": lambda teller, data: f"access denied: {data['reason'].replace('_', ' ')}",
@@ -101,7 +105,7 @@ _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "session.item_taken": lambda teller, data: teller._item(data, "taken from"),
     "session.item_returned": lambda teller, data: teller._item(data, "back on"),
     "session.ended": lambda teller, data: (
-        f"the visit is over: {sum(line['quantity'] for line in data['cart'])} items, {teller._money(data['total_minor'])}"
+        f"the visit is over: {_items(sum(line['quantity'] for line in data['cart']))}, {teller._money(data['total_minor'])}"
     ),
     "stock.low": lambda teller, data: f"slot {data['slot']} runs low: {data['count']} left",
     "stock.out": lambda teller, data: f"slot {data['slot']} is empty",

@@ -15,8 +15,13 @@ PRIOR_OWN = 1.0
 PRIOR_EMPTY = 0.05
 """A product whose count says that none is left: counts can be wrong, but seldom are."""
 PRIOR_MISPLACED = 0.5
+PRIOR_MISLAID = 0.1
+"""Something in the hand that is put down where it does not belong: most people put a bottle back where they found it."""
 PRIOR_STRANGER = 0.02
 """A product of the slot that is put there without having been taken: brought along, or a step misread."""
+
+WEIGHED_AT_LEAST_SD_G = 1.0
+"""How well one weighing knows an item: where it stands on the plate matters more than the noise."""
 
 
 def review(turn: Turn, session: Session, reason: ReviewReason) -> None:
@@ -38,9 +43,16 @@ def on_slot(turn: Turn, slot_id: str) -> list[Candidate]:
 
 
 def in_hand(turn: Turn, session: Session, slot_id: str) -> list[Candidate]:
-    """What may have come to a slot: what the basket holds, and, hardly, a product of the slot that was never taken."""
+    """What may have come to a slot: what the basket holds, and, hardly, a product of the slot that was never taken.
+
+    One item in the hand was weighed when it was taken, so it is known better than its product is.
+    """
     held = quantities(session)
-    back = [_candidate(turn, gtin, count, PRIOR_OWN) for gtin, count in held.items() if count > 0 and gtin in turn.plan.products]
+    back = [
+        _in_hand(turn, session, gtin, count, PRIOR_OWN if stock.is_own(turn, slot_id, gtin) else PRIOR_MISLAID)
+        for gtin, count in held.items()
+        if count > 0 and gtin in turn.plan.products
+    ]
     never_taken = [
         _candidate(turn, gtin, turn.plan.slots[slot_id].capacity, PRIOR_STRANGER)
         for gtin in turn.plan.slots[slot_id].products
@@ -146,6 +158,14 @@ def cart(turn: Turn, session: Session) -> tuple[CartLine, ...]:
 def _candidate(turn: Turn, gtin: str, most: int | None, prior: float) -> Candidate:
     product = turn.plan.products[gtin]
     return Candidate(gtin, product.grams, product.grams_sd, most, prior)
+
+
+def _in_hand(turn: Turn, session: Session, gtin: str, count: int, prior: float) -> Candidate:
+    product = turn.plan.products[gtin]
+    moved = [pick for pick in session.picks if pick.gtin == gtin]
+    if count > 1 or len(moved) > 1 or moved[0].quantity != 1:
+        return _candidate(turn, gtin, count, prior)
+    return Candidate(gtin, moved[0].grams, min(max(moved[0].grams_sd, WEIGHED_AT_LEAST_SD_G), product.grams_sd), count, prior)
 
 
 def _price(turn: Turn, session: Session, gtin: str) -> int:

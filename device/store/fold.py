@@ -116,7 +116,7 @@ def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Re
     if session is None or session.id != what.session or what.gtin is None or record.seq is None:
         return
     sign = 1 if isinstance(what, events.ItemTaken) else -1
-    session.picks.append(Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.confidence))
+    session.picks.append(Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence))
 
 
 def _stock(state: State, what: events.StockChanged, record: Record) -> None:

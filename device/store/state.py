@@ -23,6 +23,7 @@ class Pick:
     gtin: str
     quantity: int
     grams: float
+    grams_sd: float
     confidence: float
 
 

@@ -307,3 +307,20 @@ def test_the_price_of_a_session_is_that_of_its_start(shop: Shop) -> None:
     shop.close_door()
     shop.wait(3)
     assert shop.last("session.ended").total_minor == 1290
+
+
+def test_of_two_bottles_in_the_hand_the_one_that_comes_back_is_known_by_its_own_weight() -> None:
+    shop = Shop()
+    shop.plates["c"] = 0.0
+    shop.show(age=30)
+    shop.open_door()
+    shop.weigh("a", -1248.0)
+    shop.weigh("b", -355.0)
+    shop.weigh("a", -1262.0)
+    shop.weigh("b", +355.2)
+    shop.close_door()
+    shop.wait(3)
+    ended = shop.last("session.ended")
+    assert names(ended.cart) == [(RIESLING, 2)]
+    assert shop.last("session.item_returned").confidence > 0.999
+    assert not ended.needs_review
