@@ -284,6 +284,7 @@ async def rig(
     folder: Path,
     *,
     config: str = CONFIG,
+    products: str = PRODUCTS,
     journal: str = 'path = "journal.db"',
     mqtt: str = "",
     zone: str = "",
@@ -306,7 +307,7 @@ async def rig(
         text = config.format(url=url or broker.url, mqtt=mqtt, zone=zone, journal=journal)
         store = Rig(folder, broker, stranger, text, environment)
         (folder / "key.pub.pem").write_bytes(store.key.public_pem())
-        (folder / "products.csv").write_text(PRODUCTS)
+        (folder / "products.csv").write_text(products)
         (folder / "sims.toml").write_text(text)
         served = await stack.enter_async_context(_firmware(folder, sims))
         store.config.write_text(_wired(text, served["ports"]))
