@@ -36,10 +36,12 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("scale", "mt-sics"): _in("mt_sics"),
     ("scale", "stream"): _in("stream"),
     ("scale", "shelf-board"): _in("shelf_board"),
+    ("scale", "modbus-loadcell"): _in("modbus_loadcell"),
     ("rfid", "r200"): _in("r200"),
     ("reader", "gm65"): _in("gm65"),
     ("reader", "line"): _in("line"),
     ("thermometer", "ds18b20"): _in("ds18b20", "thermometer"),
+    ("thermometer", "modbus"): _in("modbus_thermometer", "thermometer"),
     ("input", "modbus-relay"): _in("modbus_relay", "single_input"),
     ("input", "gpio"): _in("gpio", "single_input"),
 }

@@ -14,17 +14,14 @@ import contextlib
 from collections.abc import Callable
 
 from device.domain.layout import ModbusInput, ModbusLock
-from device.domain.port import PortAddress, TcpAddress
 from device.domain.readings import ContactReading, DeviceUp, InputReading
-from device.drivers.dialogue import NoiseTally
 from device.drivers.driver import Sink
+from device.drivers.modbus_line import UnitNoise, port_of
 from device.drivers.orders import Order, Orders
 from device.errors import DeviceRefused
 from device.ports.clock import uptime
-from device.ports.modbus import ModbusPort, Unit, shared_port
+from device.ports.modbus import Unit
 from device.ports.turns import ORDER, POLL, Place
-from device.wire.modbus import rtu_answer, tcp_answer
-from device.wire.noise import Noise, binary_hint
 
 POLL_S = 0.1
 """With one time-out of another unit in between, a contact is still told within 0.5 s."""
@@ -45,7 +42,7 @@ class ModbusRelayLock:
     def __init__(self, entry: ModbusLock, now: Callable[[], float] = uptime) -> None:
         self._entry = entry
         self._now = now
-        self._port = _port(entry.port)
+        self._port = port_of(entry.port)
         self._place = Place()
         self._orders = Orders(entry.id, now)
         self._wires = [address for address in (entry.contact, entry.bolt, entry.exit_button) if address is not None]
@@ -150,7 +147,7 @@ class ModbusRelayInput:
     def __init__(self, entry: ModbusInput, now: Callable[[], float] = uptime) -> None:
         self._entry = entry
         self._now = now
-        self._port = _port(entry.port)
+        self._port = port_of(entry.port)
 
     @property
     def id(self) -> str:
@@ -178,8 +175,7 @@ class _Report:
     def __init__(self, device: str, sink: Sink, unit: Unit) -> None:
         self._device = device
         self._sink = sink
-        self._unit = unit
-        self._noise = NoiseTally(device, binary_hint)
+        self._noise = UnitNoise(device, unit)
         self._newest: ContactReading | InputReading | None = None
 
     def reading(self, reading: ContactReading | InputReading) -> None:
@@ -192,15 +188,8 @@ class _Report:
         self._sink.put([reading])
 
     def noise(self, at: float) -> None:
-        for piece in self._unit.noise:
-            self._noise.add(Noise(piece))
-        self._unit.noise.clear()
         if readings := self._noise.report(at):
             self._sink.put(readings)
-
-
-def _port(address: PortAddress) -> ModbusPort:
-    return shared_port(address, tcp_answer if isinstance(address, TcpAddress) else rtu_answer)
 
 
 def lock(entry: ModbusLock) -> ModbusRelayLock:

@@ -82,11 +82,11 @@ class ModbusPort:
             if self._line is None or not self._line.connected:
                 self._line = await _Line.open(self._address, self._sift, device)
             line = self._line
-            line.members += 1
+            line.members.append(number)
         try:
             yield Unit(line, device, number, place)
         finally:
-            line.members -= 1
+            line.members.remove(number)
             if not line.members:
                 await line.close()
 
@@ -115,7 +115,7 @@ class Unit:
         self._device = device
         self._number = number
         self._place = place
-        self._answered_at = line.now()
+        self._missed_first: float | None = None
         self.noise: list[bytes] = []
         """What was dropped as nonsense, at most one piece a question; the driver reports and clears it."""
 
@@ -135,6 +135,20 @@ class Unit:
         """Coils as they are (FC01)."""
         return await self._bits(lambda client: client.read_coils(address, count=count, device_id=self._number), count, "coils")
 
+    async def registers(self, address: int, count: int) -> tuple[int, ...] | None:
+        """Holding registers (FC03), ``count`` of them from ``address``, each 0 to 65535."""
+        answer = await self._ask(
+            lambda client: client.read_holding_registers(address, count=count, device_id=self._number), "reading registers", count
+        )
+        return None if answer is None else tuple(answer.registers[:count])
+
+    async def input_registers(self, address: int, count: int = 1) -> tuple[int, ...] | None:
+        """Input registers (FC04), the same way."""
+        answer = await self._ask(
+            lambda client: client.read_input_registers(address, count=count, device_id=self._number), "reading input registers", count
+        )
+        return None if answer is None else tuple(answer.registers[:count])
+
     async def put_coil(self, address: int, on: bool) -> bool | None:
         """Write one coil (FC05). True when the unit has confirmed it, which says nothing yet about the relay."""
         answer = await self._ask(lambda client: client.write_coil(address, on, device_id=self._number), "writing a coil")
@@ -144,13 +158,13 @@ class Unit:
         answer = await self._ask(question, f"reading {what}")
         return None if answer is None else tuple(answer.bits[:count])
 
-    async def _ask(self, question: Callable[[_Client], Awaitable[ModbusPDU]], what: str) -> ModbusPDU | None:
+    async def _ask(self, question: Callable[[_Client], Awaitable[ModbusPDU]], what: str, registers: int = 0) -> ModbusPDU | None:
         line = self._line
         if not line.connected:
             raise DeviceGone(self._device, line.lost_because)
         answer = None
         if not line.rests(self._number) or self._place.urgency == ORDER:
-            answer = await line.exchange(question, self._number)
+            answer = await line.exchange(question, self._number, registers)
             if nonsense := line.take_nonsense():
                 self.noise.append(nonsense)
         if not line.connected:
@@ -158,7 +172,7 @@ class Unit:
         if answer is None:
             self._check_silence()
             return None
-        self._answered_at = line.now()
+        self._missed_first = None
         if not answer.isError():
             return answer
         if answer.exception_code in _NOT_NOW:
@@ -167,10 +181,13 @@ class Unit:
         raise DeviceRefused(self._device, f"unit {self._number} answers {what} with exception {code}", str(code))
 
     def _check_silence(self) -> None:
+        """Silence begins with the first question that got no answer: a thermometer that is asked once a minute is not silent in between."""
         now = self._line.now()
-        if now - self._answered_at < SILENCE_S:
+        if self._missed_first is None:
+            self._missed_first = now
+        if now - self._missed_first < SILENCE_S:
             return
-        if now - self._line.answered_at >= SILENCE_S:
+        if self._line.deaf:
             self._line.drop("no unit on the line answers")
         raise DeviceSilent(self._device, f"unit {self._number} has not answered for {SILENCE_S:g} s")
 
@@ -179,7 +196,8 @@ class _Line:
     """An open port. Never reopened: a new connection is a new line."""
 
     def __init__(self, address: SerialAddress | TcpAddress, sift: Sift) -> None:
-        self.members = 0
+        self.members: list[int] = []
+        """The unit of each device that holds the line."""
         self.turns = Turns()
         self.lost_because = f"{address} was lost"
         self.answered_at = self.now()
@@ -222,6 +240,7 @@ class _Line:
                 trace_packet=self._sift,
                 trace_connect=self._connection,
             )
+        self._character_s = character_s
         self._answer_s = _UNIT_S + _FRAME_CHARACTERS * character_s
 
     @classmethod
@@ -259,14 +278,20 @@ class _Line:
         """Whether the unit is not to be asked now, for the sake of the others."""
         return self.now() < self._rest_until.get(unit, 0.0)
 
-    async def exchange(self, question: Callable[[_Client], Awaitable[ModbusPDU]], unit: int) -> ModbusPDU | None:
-        """Ask, and wait for the answer."""
+    @property
+    def deaf(self) -> bool:
+        """Whether none of the units on the line has answered when it was last asked, for so long that the line itself is to blame."""
+        return self.now() - self.answered_at >= SILENCE_S and all(self.doubts(unit) for unit in self.members)
+
+    async def exchange(self, question: Callable[[_Client], Awaitable[ModbusPDU]], unit: int, registers: int = 0) -> ModbusPDU | None:
+        """Ask, and wait for the answer, longer where it carries many registers."""
         await asyncio.sleep(max(0.0, self._free_at - self.now()))
+        answer_s = self._answer_s + 2 * registers * self._character_s
         # A late answer to a question whose asker was cancelled must not meet the next question.
-        self._free_at = self.now() + self._answer_s
+        self._free_at = self.now() + answer_s
         answer = None
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(answer_s):
                 answer = await _with_cancellation(question(self._client))
         except (TimeoutError, ModbusException):
             pass

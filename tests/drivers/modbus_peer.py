@@ -18,7 +18,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
 
-COILS, INPUTS, WRITE_COIL = 1, 2, 5
+COILS, INPUTS, HOLDING, INPUT_REGISTERS, WRITE_COIL = 1, 2, 3, 4, 5
 
 
 class Asked(NamedTuple):
@@ -91,8 +91,8 @@ class Boards:
                 simdata=(
                     [SimData(0, values=[False] * 64, datatype=DataType.BITS)],
                     [SimData(0, values=[False] * 64, datatype=DataType.BITS)],
-                    [SimData(0)],
-                    [SimData(0)],
+                    [SimData(0, values=[0] * 64, datatype=DataType.REGISTERS)],
+                    [SimData(0, values=[0] * 64, datatype=DataType.REGISTERS)],
                 ),
                 action=self._act,
             )
@@ -104,7 +104,7 @@ class Boards:
         self.stuck_relays = False
         self.connections = 0
         self.refusal: int | None = None
-        self.refused = {COILS, INPUTS, WRITE_COIL}
+        self.refused = {COILS, INPUTS, HOLDING, INPUT_REGISTERS, WRITE_COIL}
         self.server: ModbusSerialServer | ModbusTcpServer
         self._unit_at = 0
         self._news = asyncio.Event()
@@ -117,6 +117,10 @@ class Boards:
 
     async def input(self, unit: int, address: int, closed: bool) -> None:
         await self.server.context.async_setValues(unit, INPUTS, address, [closed])
+
+    async def put_registers(self, unit: int, function: int, address: int, *values: int) -> None:
+        """Holding or input registers, by the function that reads them."""
+        await self.server.context.async_setValues(unit, function, address, list(values))
 
     async def relay(self, unit: int, address: int) -> bool:
         values = await self.server.async_getValues(unit, COILS, address, 1)
@@ -180,14 +184,14 @@ class Boards:
             await asyncio.sleep(0)
 
 
-def spoil(every: int) -> Callable[[bytes], bytes]:
-    """Flips a bit in the middle of one frame of so many."""
+def spoil(every: int, at: int | None = None) -> Callable[[bytes], bytes]:
+    """Flips a bit of one frame of so many: in its middle, or in byte ``at`` (over TCP the function: values have no checksum there)."""
     pieces = 0
 
     def spoiled(data: bytes) -> bytes:
         nonlocal pieces
         pieces += 1
-        middle = len(data) // 2
+        middle = len(data) // 2 if at is None else at
         return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :] if pieces % every == 0 else data
 
     return spoiled
