@@ -154,8 +154,9 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the demo, which ends its processes itself
     )
+    assert process.stdout is not None
+    over = False
     try:
-        assert process.stdout is not None
         async for line in process.stdout:
             done: dict[str, Any] = json.loads(line)
             if "error" in done:
@@ -163,9 +164,11 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
             else:
                 teller.person(name, done["says"])
             truth = done.get("cart", truth)
+        over = True
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        if not over:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
         await process.wait()
     if truth is not None:
         async with asyncio.timeout(UP_WITHIN_S):

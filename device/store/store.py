@@ -62,6 +62,7 @@ class Store:
         self.cold = ColdStore()
         self.challenges: tuple[Challenge, ...] = ()
         self.refused_unsigned = 0
+        self._next: tuple[Plan, Trust] | None = None
         self._refusal_told_at: float | None = None
         self._identify = identify
         self._epoch = epoch
@@ -81,8 +82,8 @@ class Store:
         return Outcome(tuple(turn.records), tuple(turn.effects))
 
     def replan(self, plan: Plan, trust: Trust) -> None:
-        """Put a new configuration into force."""
-        self.plan, self.trust = plan, trust
+        """Have a new configuration ready, which ``Reloaded`` then puts into force."""
+        self._next = (plan, trust)
 
     def zone_view(self, zone: str, moment: Moment) -> dict[str, Any]:
         return views.zone_view(self._turn(moment), self.cold, zone)
@@ -207,6 +208,10 @@ class Store:
         self.challenges = (Challenge(what.value, turn.moment.uptime), *self.challenges[:1])
 
     def _reloaded(self, turn: Turn, what: inputs.Reloaded) -> None:
+        if self._next:
+            plan, self.trust = self._next
+            self._next = None
+            self._adopt(turn, plan)
         if what.command is None:
             return
         if what.faults:
@@ -273,11 +278,14 @@ class Store:
         self._forget_expired(turn)
 
     def _follow_plan(self, turn: Turn) -> None:
-        """A new catalogue or planogram holds at once; plates of new slots are asked for their weight, and slots that are gone forgotten."""
-        if not any(isinstance(record.what, CatalogueSet | PlanogramSet) for record in turn.records):
-            return
-        before = self.plan
-        self.plan = turn.plan = self.plan.renewed(self.state)
+        """A catalogue or planogram that a command has set holds at once."""
+        if any(isinstance(record.what, CatalogueSet | PlanogramSet) for record in turn.records):
+            self._adopt(turn, self.plan.renewed(self.state))
+
+    def _adopt(self, turn: Turn, plan: Plan) -> None:
+        """Put a plan into force: plates of new slots are asked for their weight, and slots that are gone are forgotten."""
+        before, self.plan = self.plan, plan
+        turn.plan = plan
         self._forget_places(turn)
         for slot in self.plan.slots.values():
             if before.slots.get(slot.id) != slot:

@@ -1,0 +1,215 @@
+"""One running store: everything made, started in order, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Sequence
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from device import __version__, watchdog
+from device.app.assembly import calibrations_of, drivers_of, recover, trust_of
+from device.app.front import Front
+from device.config import Configuration, load
+from device.domain.commands import InboundCommand
+from device.domain.effects import Reply
+from device.domain.envelope import Origin
+from device.domain.moment import Moment
+from device.drivers.driver import LockDriver
+from device.engine.clock import Clock
+from device.engine.core import Core
+from device.engine.loop import Engine
+from device.engine.records import dump_state
+from device.errors import ConfigError, JournalFull
+from device.journal import Row
+from device.sensing import Sensing, identify
+from device.store.inputs import Begin, Halt, NewChallenge, Reloaded
+from device.store.plan import Plan
+from device.store.store import Store
+from device.supervise import supervise
+from device.uplink import Outbox, Uplink, discovery
+from device.watchdog import Watchdog
+from device.web import Picture, Web
+
+log = logging.getLogger("smartstore")
+
+LOCKS_WITHIN_S = 1.5
+"""At the end, so long is waited for locks to confirm that they are shut."""
+HALT_WITHIN_S = 1.0
+READY_WITHIN_S = 3.0
+"""So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
+
+FIXED = ("store", "mqtt", "journal", "web", "clock", "lock", "scale", "rfid", "thermometer", "reader", "input")
+"""Tables of the configuration that hold until the next start."""
+
+
+class App:
+    """One running store. ``simulated``: its devices are simulated firmware, and every message says so."""
+
+    def __init__(self, configuration: Configuration, *, simulated: bool = False) -> None:
+        layout = configuration.layout
+        self._configuration = configuration
+        self._simulated = simulated
+        self._clock = clock = Clock(layout.clock.trust, floor=0.0)
+        self._recovered = recover(configuration, clock.boot)
+        state, journal = self._recovered.state, self._recovered.journal
+        clock.floor = state.wall
+        clock.look()
+        store = Store(Plan(layout, configuration.products, state), trust_of(configuration), state, identify, journal.epoch)
+        self._core = Core(Sensing(layout, calibrations_of(state), clock.boot[:8]), store)
+        self._drivers = drivers_of(configuration)
+        locks = {lock.id: cast("LockDriver", self._drivers[lock.id]) for lock in layout.lock}
+        origin = Origin(layout.store.id, journal.epoch, ZoneInfo(layout.store.timezone), simulated)
+        self._engine = Engine(self._core, journal, locks, self, clock, origin, _challenge)
+        web = Web(layout.web.listen, Picture(simulated=simulated, version=__version__)) if layout.web else None
+        self._front = Front(self._core, journal, clock, web, simulated=simulated)
+        self._front.broker = self._uplink = Uplink(
+            layout.mqtt,
+            layout.store.id,
+            journal.epoch,
+            cast("Outbox", journal),  # its rows may lack a seq, those of ``events`` never do
+            self._inbound,
+            self._front.status,
+            receipts_after=(state.receipts_from or state.seq + 1) - 1,
+            discovery=discovery(layout, configuration.products) if layout.mqtt.homeassistant else None,
+            clock_floor=self._clock_floor,
+        )
+        self._watchdog = Watchdog(("engine",))
+        self._stop = asyncio.Event()
+        self._stop_reason = "stop"
+        self._locks_settled = asyncio.Event()
+        self._ready = False
+
+    def stop(self, reason: str) -> None:
+        """Begin the end."""
+        self._stop_reason = reason
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run the store until it is stopped. Raises what a bug raises."""
+        loop = asyncio.get_running_loop()
+        for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+            loop.add_signal_handler(number, self.stop, name)
+        loop.add_signal_handler(signal.SIGHUP, self.reload, None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._life(group), name="smartstore")
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+            await self._close_journal()
+        log.info("stopped: %s", self._stop_reason)
+
+    async def _life(self, group: asyncio.TaskGroup) -> None:
+        inbox, recovered = self._engine.inbox, self._recovered
+        others = await self._front.open_page(group)
+        engine = group.create_task(self._engine.run(), name="engine")
+        await inbox.tell(Begin(__version__, recovered.reason))
+        await inbox.tell(NewChallenge(_challenge()))
+        store = self._configuration.layout.store.id
+        log.info("%s %s started: %s, journal %s", store, __version__, recovered.reason, recovered.journal.epoch)
+        for zone in self._core.store.plan.zones.values():
+            if zone.kind == "room":
+                log.warning("%s is a room: nobody is let into rooms by this version; its devices are only watched", zone.id)
+        devices = [group.create_task(supervise(driver, inbox), name=f"device:{device}") for device, driver in self._drivers.items()]
+        uplink = group.create_task(self._uplink.run(), name="uplink")
+        others.append(group.create_task(self._watchdog.run(), name="watchdog"))
+        await self._stop.wait()
+        log.info("stopping: %s", self._stop_reason)
+        watchdog.stopping(self._stop_reason)
+        await self._halt()
+        for task in (*devices, uplink, *others, engine):
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _halt(self) -> None:
+        """Lock what is shut, and write down that the end was clean; within a bound, whatever hangs."""
+        try:
+            async with asyncio.timeout(HALT_WITHIN_S):
+                await self._engine.inbox.tell(Halt(self._stop_reason))
+            async with asyncio.timeout(LOCKS_WITHIN_S):
+                await self._locks_settled.wait()
+        except TimeoutError:
+            log.warning("not everything was settled in time; the journal tells what was")
+
+    async def _close_journal(self) -> None:
+        journal = self._recovered.journal
+        try:
+            await journal.snapshot(dump_state(self._core.store.state))
+        except JournalFull as full:
+            log.warning("no snapshot at the end: %s", full)
+        await journal.close()
+
+    # What the engine hands out (``device.engine.loop.Outlets``)
+
+    def committed(self, rows: Sequence[Row]) -> None:
+        self._front.committed(rows)
+
+    def reply(self, reply: Reply) -> None:
+        self._front.reply(reply)
+
+    def resend(self, from_seq: int) -> None:
+        self._front.resend(from_seq)
+
+    def reload(self, command: str | None) -> None:
+        """Read catalogue, planogram, hours and keys again; keep what is in force where anything is wrong, and say why."""
+        faults = self._read_again()
+        for fault in faults:
+            log.error("not reloaded: %s", fault)
+        if not faults:
+            log.info("reloaded %s", self._configuration.source)
+        self._engine.inbox.tell(Reloaded(command, tuple(faults)))
+
+    def levels(self, moment: Moment) -> None:
+        self._front.levels(moment)
+        self._announce(moment)
+        if self._core.store.live.pending:
+            self._locks_settled.clear()
+        else:
+            self._locks_settled.set()
+
+    def second(self, moment: Moment) -> None:
+        self._watchdog.beat("engine")
+        self._front.second(moment, self._engine.inbox.samples)
+
+    async def _inbound(self, inbound: InboundCommand) -> None:
+        await self._engine.inbox.tell(inbound)
+
+    def _clock_floor(self) -> float | None:
+        return None if self._clock.now().wall >= self._clock.floor else self._clock.floor
+
+    def _announce(self, moment: Moment) -> None:
+        """Tell systemd once that the doors are known to be safe, or known not to be known."""
+        if self._ready:
+            return
+        live, started = self._core.store.live, self._front.since.uptime
+        heard = all(lock in live.relay_unlocked or live.online.get(lock) is False for lock in self._core.store.plan.locks)
+        if heard or moment.uptime - started > READY_WITHIN_S:
+            self._ready = True
+            watchdog.ready("selling")
+            log.info("ready after %.2f s", moment.uptime - started)
+
+    def _read_again(self) -> list[str]:
+        try:
+            new = load(self._configuration.source)
+        except ConfigError as error:
+            return [str(fault) for fault in error.faults]
+        old = self._configuration.layout
+        # The ports of simulated devices are not those of the file.
+        fixed = FIXED[:5] if self._simulated else FIXED
+        changed = [name for name in fixed if getattr(new.layout, name) != getattr(old, name)]
+        if [zone.id for zone in new.layout.zone] != [zone.id for zone in old.zone]:
+            changed.append("zone ids")
+        if changed:
+            return [f"{name}: changed, which takes a restart" for name in changed]
+        layout = old.model_copy(update={"zone": new.layout.zone, "slot": new.layout.slot, "access": new.layout.access})
+        self._core.store.replan(Plan(layout, new.products, self._core.store.state), trust_of(new))
+        return []
+
+
+def _challenge() -> str:
+    """128 random bits, new at each start: a command that names it was made after it was published."""
+    return secrets.token_hex(16)

@@ -1,0 +1,99 @@
+"""What a store is assembled of: the journal and the state in it, who is trusted, and a driver for each device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from device.config import Configuration
+from device.domain.events import StartReason
+from device.domain.jws import Keyring
+from device.drivers import Kind, driver_for
+from device.drivers.driver import Driver
+from device.engine.records import restore
+from device.errors import JournalDamaged
+from device.journal import Journal
+from device.sensing import Calibration
+from device.store import authentication, codes
+from device.store.state import State
+from device.store.store import Trust
+
+log = logging.getLogger("smartstore")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a start finds: the journal, the state in it, and why the last run ended."""
+
+    journal: Journal
+    state: State
+    reason: StartReason
+
+
+def recover(configuration: Configuration, boot: str) -> Recovered:
+    """Open the journal and fold it. A damaged one is set aside, said loudly, and a new one begun.
+
+    Raises JournalFull where there is no room even to begin.
+    """
+    settings = configuration.layout.journal
+    try:
+        journal = Journal.open(settings.path, max_mb=settings.max_mb, keep_days=settings.keep_days)
+    except JournalDamaged as damaged:
+        log.error("the journal is damaged: %s; a new one is begun, with a new epoch", damaged)
+        journal = Journal.open(settings.path, max_mb=settings.max_mb, keep_days=settings.keep_days)
+    snapshot, rows = journal.recover()
+    state = restore(snapshot, rows)
+    if not state.boot:
+        return Recovered(journal, state, "first_start")
+    if not state.running:
+        return Recovered(journal, state, "clean")
+    return Recovered(journal, state, "crash" if state.boot == boot else "power_loss")
+
+
+def trust_of(configuration: Configuration) -> Trust:
+    """Who may enter and command, by the configuration's keys and cards."""
+    layout = configuration.layout
+    store = layout.store.id
+    root = layout.mqtt.topic.replace("{store}", store)
+    return Trust(
+        codes.Rules(
+            store=store,
+            timezone=ZoneInfo(layout.store.timezone),
+            keyring=_keyring(configuration.entry_keys),
+            issuer=layout.access.issuer,
+            cards=codes.Cards(configuration.cards_key or b"", tuple(configuration.cards.values())),
+        ),
+        authentication.Rules(store=store, root=root, keyring=_keyring(configuration.command_keys), signed=layout.access.signed_commands),
+    )
+
+
+def _keyring(keys: tuple[Ed25519PublicKey, ...]) -> Keyring:
+    return Keyring.of(key.public_bytes_raw() for key in keys)
+
+
+def drivers_of(configuration: Configuration) -> dict[str, Driver]:
+    """A driver for each configured device, by id; nothing is opened."""
+    layout = configuration.layout
+    tables: Mapping[Kind, tuple[Any, ...]] = {
+        "lock": layout.lock,
+        "scale": layout.scale,
+        "rfid": layout.rfid,
+        "thermometer": layout.thermometer,
+        "reader": layout.reader,
+        "input": layout.input,
+    }
+    return {entry.id: driver_for(kind, entry) for kind, entries in tables.items() for entry in entries}
+
+
+def calibrations_of(state: State) -> dict[tuple[str, int], Calibration]:
+    """The calibrations that commands have set, by scale and channel."""
+    found = {}
+    for key, calibration in state.calibrations.items():
+        scale, _, channel = key.rpartition("/")
+        found[scale, int(channel)] = Calibration(calibration.zero, calibration.per_gram)
+    return found
