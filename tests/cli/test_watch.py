@@ -59,6 +59,8 @@ async def says(process: asyncio.subprocess.Process, expected: str) -> None:
     async with asyncio.timeout(30):
         while expected not in (line := (await process.stderr.readline()).decode()):
             assert line, f"ended without saying {expected!r}"
+            assert "Traceback" not in line
+            assert "never retrieved" not in line
 
 
 async def lines(process: asyncio.subprocess.Process, count: int) -> list[str]:

@@ -10,16 +10,12 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from device.uplink import Uplink
 from device.uplink.uplink import WINDOW
 from tests.mosquitto import Mosquitto
 from tests.uplink.memory import EPOCH, ROOT, Inbox, MemoryOutbox, listening, plain_status, running, settings_for, until
 from tests.uplink.proxy import Proxy, proxying
-
-V5 = aiomqtt.ProtocolVersion.V5
 
 
 @pytest.fixture
@@ -95,44 +91,45 @@ async def test_a_broker_that_is_killed_and_started_under_load_loses_nothing_and_
     assert uplink.health.reconnects >= 3
 
 
-async def test_a_subscriber_with_a_session_has_every_event_after_broker_deaths_where_the_broker_saves_its_own(tmp_path: Path) -> None:
-    outbox = MemoryOutbox()
-    got: list[int] = []
+class Backend:
+    """Stores what comes without a gap, and says so. What it missed while it was away comes again, because it gave no receipt."""
 
-    async def read(port: int) -> None:
-        # aiomqtt acknowledges what it has not yet handed on, so this leaves a connection only when the broker ends it.
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.stored = 0
+
+    async def run(self) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                async with session(port) as client:
+                async with aiomqtt.Client("127.0.0.1", self._port) as client:
+                    await client.subscribe(f"{ROOT}/event/#", qos=1)
                     async for message in client.messages:
                         assert isinstance(message.payload, bytes)
-                        got.append(json.loads(message.payload)["seq"])
+                        if json.loads(message.payload)["seq"] == self.stored + 1:
+                            self.stored += 1
+                        with contextlib.suppress(aiomqtt.MqttError):
+                            await client.publish(f"{ROOT}/receipt", json.dumps({"epoch": EPOCH, "upto": self.stored}), qos=1)
             await asyncio.sleep(0.05)
 
-    async with Mosquitto(tmp_path, persistent=True) as broker:
-        async with session(broker.port):
-            pass
-        async with running(make(broker.url, outbox)), asyncio.TaskGroup() as group:
-            reader = group.create_task(read(broker.port))
-            for death in range(3):
+
+async def test_a_backend_that_gives_receipts_misses_nothing_though_the_broker_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.uplink.uplink.RECEIPT_WITHIN_S", 1.0)
+    outbox = MemoryOutbox()
+    async with Mosquitto(tmp_path) as broker:
+        backend = Backend(broker.port)
+        async with running(make(broker.url, outbox, acknowledge="backend")), asyncio.TaskGroup() as group:
+            task = group.create_task(backend.run())
+            for death in range(1, 4):
                 outbox.add(100)
-                await until(lambda: len(set(got)) >= (death + 1) * 100 - 50, f"events before death {death}")  # noqa: B023
+                await until(lambda: backend.stored >= death * 100 - 50, f"events before death {death}")  # noqa: B023
                 await broker.kill()
+                assert outbox.acknowledged <= backend.stored
                 await broker.start()
-            await until(lambda: len(set(got)) == 300, "every event")
-            reader.cancel()
-    assert set(got) == set(range(1, 301))
-    assert list(dict.fromkeys(got)) == list(range(1, 301)), "the first copies are in order"
-
-
-@contextlib.asynccontextmanager
-async def session(port: int) -> AsyncIterator[aiomqtt.Client]:
-    """A backend with a durable session at the broker."""
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = 3600
-    async with aiomqtt.Client("127.0.0.1", port, identifier="backend", protocol=V5, clean_start=False, properties=properties) as client:
-        await client.subscribe(f"{ROOT}/event/#", qos=1)
-        yield client
+            await until(lambda: outbox.acknowledged == 300)
+            task.cancel()
+    assert backend.stored == 300
 
 
 def assert_order_and_few_repetitions(proxy: Proxy, disconnections: int) -> None:
