@@ -161,6 +161,8 @@ class Rig:
             ),
             "a ready store",
         )
+        # Levels overtake events.
+        await self.stranger.until(lambda: self.stranger.latest >= self.journalled()[-1]["seq"], "all that was told so far")
 
     async def kill_daemon(self) -> None:
         assert self.daemon is not None
@@ -240,27 +242,31 @@ class Rig:
         """Until the daemon has logged these words."""
         await seen(lambda: words in self.log, f"{words!r} in the log", lambda: self.log)
 
-    def journalled(self, path: Path | None = None) -> list[dict[str, Any]]:
+    @property
+    def journal(self) -> Path:
+        return self.folder / tomllib.loads(self._text)["journal"]["path"]
+
+    def journalled(self) -> list[dict[str, Any]]:
         """The events in the journal, oldest first, as anybody with a SQLite reader finds them."""
-        with closing(sqlite3.connect(f"file:{path or self.folder / 'journal.db'}?mode=ro", uri=True)) as journal:
+        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as journal:
             rows = journal.execute("SELECT body FROM record WHERE seq IS NOT NULL ORDER BY seq").fetchall()
         return [json.loads(body) for (body,) in rows]
 
     def acknowledged(self) -> int:
         """The seq up to which the journal believes that everything has arrived."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True)) as journal:
+        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as journal:
             return int(journal.execute("SELECT acknowledged FROM meta").fetchone()[0])
 
-    async def written(self, kind: str, /, path: Path | None = None, **data: Any) -> dict[str, Any]:
+    async def written(self, kind: str, /, **data: Any) -> dict[str, Any]:
         """Until an event of a kind whose data fits is in the journal."""
         found: list[dict[str, Any]] = []
 
         def look() -> bool:
-            events = [event for event in self.journalled(path) if event["type"] == kind]
+            events = [event for event in self.journalled() if event["type"] == kind]
             found[:] = [event for event in events if data.items() <= event["data"].items()]
             return bool(found)
 
-        await seen(look, f"{kind} {data} in the journal", lambda: self.journalled(path))
+        await seen(look, f"{kind} {data} in the journal", self.journalled)
         return found[-1]
 
 
