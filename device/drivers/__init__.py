@@ -38,6 +38,7 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("scale", "shelf-board"): _in("shelf_board"),
     ("scale", "modbus-loadcell"): _in("modbus_loadcell"),
     ("rfid", "r200"): _in("r200"),
+    ("rfid", "uhfreader18"): _in("uhfreader18"),
     ("reader", "gm65"): _in("gm65"),
     ("reader", "line"): _in("line"),
     ("thermometer", "ds18b20"): _in("ds18b20", "thermometer"),

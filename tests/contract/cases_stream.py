@@ -12,7 +12,7 @@ import pytest
 from device.domain.layout import CodeReader, MtSicsScale, RfidReader, ShelfBoardScale, StreamScale
 from device.domain.readings import CodeReading, Reading, TagReading, WeightReading
 from device.drivers import Kind, dialogue, driver_for
-from firmware_sims import gm65, line_reader, mt_sics, r200, shelf_board, stream
+from firmware_sims import gm65, line_reader, mt_sics, r200, shelf_board, stream, uhfreader18
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.serve import Rig
 from firmware_sims.sim import Sim, Steady
@@ -93,6 +93,7 @@ CASES = [
         refuse=_lose_a_plate,
     ),
     _case("r200", "rfid", RfidReader, lambda: r200.R200(lambda: [EPC]), TagReading, driver="r200"),
+    _case("uhfreader18", "rfid", RfidReader, lambda: uhfreader18.UhfReader18(lambda: [EPC]), TagReading, driver="uhfreader18"),
     _case("gm65", "reader", CodeReader, gm65.Gm65, CodeReading, driver="gm65"),
     _case("line", "reader", CodeReader, line_reader.LineReader, CodeReading, driver="line"),
 ]

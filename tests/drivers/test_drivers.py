@@ -49,6 +49,7 @@ ENTRIES: dict[tuple[Kind, str], Table] = {
     ("scale", "shelf-board"): ShelfBoardScale(id="d", zone="z", driver="shelf-board", port=PORT),
     ("scale", "modbus-loadcell"): ModbusLoadcellScale(id="d", zone="z", driver="modbus-loadcell", port=PORT, channels=16),
     ("rfid", "r200"): RfidReader(id="d", zone="z", driver="r200", port=PORT),
+    ("rfid", "uhfreader18"): RfidReader(id="d", zone="z", driver="uhfreader18", port=PORT),
     ("reader", "gm65"): CodeReader(id="d", zone="z", driver="gm65", port=PORT),
     ("reader", "line"): CodeReader(id="d", zone="z", driver="line", port=PORT),
     ("thermometer", "ds18b20"): Ds18b20(id="d", zone="z", driver="ds18b20", serial="28-0000075c1b2a"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.wire import gm65, line, mt_sics, r200, shelf_board, stream
+from device.wire import gm65, line, mt_sics, r200, shelf_board, stream, uhfreader18
 from device.wire.noise import LIMIT, Noise
 from tests.capture import capture
 
@@ -23,6 +23,7 @@ CODECS: dict[str, tuple[Callable[[], Codec], list[bytes]]] = {
     "mt_sics": (mt_sics.Decoder, [*capture("mt_sics").values(), b"x" * 300]),
     "stream": (stream.Decoder, [*capture("stream").values(), b"x" * 80]),
     "r200": (r200.Decoder, list(capture("r200").values())),
+    "uhfreader18": (uhfreader18.Decoder, [capture("uhfreader18")["single_tag"], *capture("uhfreader18").values()]),
     "shelf_board": (shelf_board.Decoder, list(capture("shelf_board").values())),
     "gm65": (gm65.decoder, [gm65.ACKNOWLEDGED, b"06901234567892\r", b"abcd\r\n", b"x" * 300 + b"\n"]),
     "line": (line.Decoder, [b"06901234567892\r", b"abcd\r\n", b"x" * 300 + b"\n", b"x" * 5000 + b"\r"]),
