@@ -6,7 +6,7 @@
 #
 # All of them set themselves up, in .venv. PYTHON=... names the Python (3.11 to 3.13), WORKERS=... how many processes test at once.
 
-.PHONY: help setup demo test lint format soak bench schema lock broker clean
+.PHONY: help setup demo test lint format soak bench schema lock broker browser clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -22,12 +22,12 @@ DEV := .venv/.installed-dev
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
 
-setup: broker $(DEV)
+setup: broker browser $(DEV)
 
 demo: $(DEMO)
 	@$(BIN)/smartstore demo
 
-test: broker $(DEV)
+test: broker browser $(DEV)
 	@WORKERS=$(WORKERS) .ci/checks test
 
 lint: $(DEV)
@@ -70,6 +70,9 @@ $(DEV): $(WANTED)
 	@$(PIP) install -c .ci/requirements.lock -e '.[dev]'
 	@touch $@ $(DEMO)
 
-# The tests talk to a real broker.
+# The tests talk to a real broker, and read the page in a real browser.
 broker:
 	@command -v mosquitto >/dev/null 2>&1 || test -x /usr/sbin/mosquitto || .ci/debian mosquitto
+
+browser:
+	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || .ci/debian chromium

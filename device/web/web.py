@@ -55,6 +55,11 @@ class Web:
         self._connections: set[asyncio.Task[None]] = set()
         self._closing = False
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._connections)
+
     def events(self, bodies: Iterable[bytes]) -> None:
         """Events that are in the journal now, as they were written there."""
         for body in bodies:

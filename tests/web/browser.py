@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-BINARY = shutil.which("chromium") or shutil.which("chromium-browser")
+BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 SWITCHES = (
     "--headless",
@@ -55,6 +55,7 @@ class Browser:
         assert BINARY is not None, "the tests need the Debian package chromium"
         commands_out, commands_in = os.pipe()
         answers_out, answers_in = os.pipe()
+        loop = asyncio.get_running_loop()
         # the shell puts the pipes on descriptors 3 and 4, where Chromium wants them
         script = f'exec "$@" 3<&{commands_out} 4>&{answers_in}'
         self._process = await asyncio.create_subprocess_exec(
@@ -75,7 +76,6 @@ class Browser:
         )
         os.close(commands_out)
         os.close(answers_in)
-        loop = asyncio.get_running_loop()
         self._to, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(commands_in, "wb", 0))
         self._from, _ = await loop.connect_read_pipe(lambda: _Lines(self._heard), os.fdopen(answers_out, "rb", 0))
         targets = await self.call("Target.getTargets")
@@ -108,7 +108,7 @@ class Browser:
         """Wait until an expression is true in the page."""
         try:
             async with asyncio.timeout(within_s):
-                while not await self.value(f"Boolean({script})"):
+                while not await self.value(f"Boolean({script})"):  # noqa: ASYNC110  # what a page shows it tells nobody
                     await asyncio.sleep(0.03)
         except TimeoutError:
             text = await self.value("document.body.innerText")
