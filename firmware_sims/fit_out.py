@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from firmware_sims.door import Door
 from firmware_sims.ds18b20 import Ds18b20
@@ -21,10 +22,12 @@ from firmware_sims.faults import Faulty
 from firmware_sims.gm65 import Gm65
 from firmware_sims.goods import Place
 from firmware_sims.line_reader import LineReader
+from firmware_sims.llrp import LlrpReader
 from firmware_sims.modbus import RtuSlave, TcpSlaves, Unit
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
 from firmware_sims.modbus_relay import RelayBoard
 from firmware_sims.mt_sics import MtSicsScale
+from firmware_sims.osdp import KEY_BYTES, OsdpDevice
 from firmware_sims.physics import Plate, PlateNature
 from firmware_sims.plan import Plan, Table, gtin14
 from firmware_sims.r200 import R200
@@ -32,6 +35,8 @@ from firmware_sims.rdm6300 import Rdm6300
 from firmware_sims.shelf_board import ShelfBoard
 from firmware_sims.sim import Bus, Load, Recorded, Sim
 from firmware_sims.stream import Dialect, StreamScale
+from firmware_sims.uhfreader18 import UhfReader18
+from firmware_sims.wiegand import WiegandBridge
 from firmware_sims.world import Contact, Equipment, World
 
 BOARD_COUNTS_PER_GRAM = 420.0
@@ -40,7 +45,8 @@ BOARD_MOST_COUNTS = 0x7FFFFF
 FULL = 0.9
 """A plate is filled to this part of what it can carry, whatever the slot's capacity says."""
 CAPACITY_G = 30_000.0
-READERS: dict[str, Callable[[], Sim]] = {"gm65": Gm65, "line": LineReader, "rdm6300": Rdm6300}
+OSDP_INPUTS = 8
+READERS: dict[str, Callable[[], Sim]] = {"gm65": Gm65, "line": LineReader, "rdm6300": Rdm6300, "wiegand": WiegandBridge}
 
 
 class NotSimulated(ValueError):
@@ -103,6 +109,7 @@ class _Fitter:
         self._options = options
         self._plates: dict[tuple[str, int], Plate] = {}
         self._carries_g: dict[str, float] = {}
+        self._osdp: dict[tuple[str, int], tuple[OsdpDevice, Faulty, dict[int, Door]]] = {}
         self._boards: dict[tuple[str, int], tuple[RelayBoard, Faulty, dict[int, Callable[[], bool]], dict[int, Door]]] = {}
 
     def scale(self, table: Table) -> None:
@@ -128,7 +135,7 @@ class _Fitter:
                 board = ShelfBoard(loads, counts_per_gram=per_gram, zero_counts=zero, serial=serial.encode()[-8:])
                 self._alone(table, "scale", board, plates)
             case "modbus-loadcell":
-                divisor = float(table.get("divisor", 1.0))
+                divisor = float(table.get("divisor", 10.0))
                 unit = LoadCellTransmitter(
                     loads,
                     table.get("unit", 1),
@@ -136,6 +143,7 @@ class _Fitter:
                     zero_counts=[each * divisor for each in zero],
                     register=table.get("register", 0),
                     words=table.get("words", "big"),
+                    signed=table.get("signed", True),
                     rate_hz=rate_hz,
                 )
                 self._modbus(table, "scale", unit, plates)
@@ -187,6 +195,8 @@ class _Fitter:
         match table["driver"]:
             case "modbus-relay":
                 self._relays(table, "lock", table["relay"], {table[name]: closed for name, closed in wires.items()}, door)
+            case "osdp":
+                self._osdp_device(table, "lock", {table[name]: closed for name, closed in wires.items()}, table["relay"], door)
             case "gpio":
                 active_level = int(table.get("active_high", True))
 
@@ -215,10 +225,22 @@ class _Fitter:
                 raise NotSimulated(f"input {table['id']}: no simulated firmware for {driver}")
 
     def rfid(self, table: Table) -> None:
-        if table["driver"] != "r200":
-            raise NotSimulated(f"rfid {table['id']}: no simulated firmware for {table['driver']}")
-        zone = table["zone"]
-        self._alone(table, "rfid", R200(lambda: self.world.tags(zone), seed=self._options.seed))
+        zone, seed = table["zone"], self._options.seed
+
+        def tags() -> list[bytes]:
+            return self.world.tags(zone)
+
+        match table["driver"]:
+            case "r200":
+                self._alone(table, "rfid", R200(tags, seed=seed))
+            case "uhfreader18":
+                self._alone(table, "rfid", UhfReader18(tags, seed=seed))
+            case "llrp":
+                reader = LlrpReader(tags, seed=seed)
+                self.lines[table["port"]] = Line(table["port"], [table["id"]], [reader])
+                self._add(Equipment(table["id"], "rfid", "llrp", zone, reader))
+            case driver:
+                raise NotSimulated(f"rfid {table['id']}: no simulated firmware for {driver}")
 
     def thermometer(self, table: Table) -> None:
         fridge = self.world.zone(table["zone"]).fridge
@@ -240,6 +262,9 @@ class _Fitter:
                 raise NotSimulated(f"thermometer {table['id']}: no simulated firmware for {driver}")
 
     def reader(self, table: Table) -> None:
+        if table["driver"] == "osdp":
+            self._osdp_device(table, "reader")
+            return
         make = READERS.get(table["driver"])
         if make is None:
             raise NotSimulated(f"reader {table['id']}: no simulated firmware for {table['driver']}")
@@ -273,6 +298,36 @@ class _Fitter:
         self._add(Equipment(table["id"], kind, table["driver"], table.get("zone"), unit, sim, tuple(plates)))
         return sim
 
+    def _osdp_device(
+        self,
+        table: Table,
+        kind: str,
+        inputs: dict[int, Callable[[], bool]] | None = None,
+        output: int | None = None,
+        door: Door | None = None,
+    ) -> None:
+        """A device with reader, outputs and inputs in one: a lock and a reader with the same port and address are parts of it."""
+        key = table["port"], table.get("address", 0)
+        if key not in self._osdp:
+            doors: dict[int, Door] = {}
+            device = OsdpDevice(
+                key[1],
+                _key(self.world.plan.folder / table["key_file"]),
+                inputs=[_never] * OSDP_INPUTS,
+                output_moved=lambda number, energised: _drive(doors.get(number), energised),
+            )
+            sim = Faulty(device)
+            self.lines.setdefault(table["port"], Line(table["port"])).sims.append(sim)
+            self._osdp[key] = device, sim, doors
+        device, sim, doors = self._osdp[key]
+        self.lines[table["port"]].devices.append(table["id"])
+        for number, closed in (inputs or {}).items():
+            device.inputs[number] = closed
+        if output is not None and door is not None:
+            doors[output] = door
+            door.energised = False
+        self._add(Equipment(table["id"], kind, "osdp", table["zone"], device, sim))
+
     def _relays(self, table: Table, kind: str, relay: int | None, inputs: dict[int, Callable[[], bool]], door: Door | None) -> None:
         """Part of a relay board: boards are shared by locks and inputs with the same port and unit."""
         key = table["port"], table.get("unit", 1)
@@ -294,6 +349,18 @@ class _Fitter:
         if relay is not None and door is not None:
             doors[relay] = door
             door.energised = False
+
+
+def _never() -> bool:
+    return False
+
+
+def _key(file: Path) -> bytes:
+    """A secure channel's key: 32 hexadecimal digits. Raises ValueError, OSError."""
+    key = bytes.fromhex(file.read_text(encoding="utf-8").strip())
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{file}: a key has 32 hexadecimal digits")
+    return key
 
 
 def _drive(door: Door | None, energised: bool) -> None:

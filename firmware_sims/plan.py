@@ -20,10 +20,11 @@ YES = ("true", "yes", "1", "y")
 
 @dataclass(frozen=True)
 class Plan:
-    """The tables of the file as they stand, and the products by GTIN."""
+    """The tables of the file as they stand, the products by GTIN, and where the file is: paths in it are relative to that."""
 
     tables: dict[str, list[Table]]
     products: dict[str, Product]
+    folder: Path = Path()
 
     def each(self, name: str) -> list[Table]:
         """The tables ``[[name]]``."""
@@ -44,7 +45,7 @@ def read_plan(config: Path) -> Plan:
         raw = tomllib.load(file)
     with (config.parent / raw["catalogue"]["file"]).open(encoding="utf-8-sig", newline="") as file:
         products = {product.gtin: product for product in _products(csv.DictReader(file))}
-    return Plan({name: value for name, value in raw.items() if isinstance(value, list)}, products)
+    return Plan({name: value for name, value in raw.items() if isinstance(value, list)}, products, config.parent)
 
 
 def _products(rows: Iterable[dict[str, str | None]]) -> Iterable[Product]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from firmware_sims.llrp import LlrpLink, LlrpReader
 from firmware_sims.sim import Sim
 
 LONGEST_LAG_S = 1.0
@@ -33,7 +34,9 @@ UNREAD_S = 1.0
 class Link(Protocol):
     """A device on its wire."""
 
-    sim: Sim
+    @property
+    def sim(self) -> Sim:
+        """What is on it."""
 
     @property
     def port(self) -> str:
@@ -273,6 +276,7 @@ class Rig:
         self._due: list[tuple[float, int, Callable[[], float], Callable[[float], None]]] = []
         self._tasks = asyncio.TaskGroup()
         self._clock: asyncio.Task[None] | None = None
+        self._servers: list[asyncio.Task[None]] = []
         self._more = asyncio.Event()
 
     async def __aenter__(self) -> Rig:
@@ -285,6 +289,8 @@ class Rig:
         self._clock.cancel()
         for link in self.links:
             link.unplug()
+        for server in self._servers:
+            server.cancel()
         # The block's own error goes on as it is; only an error of the clock's task is the group's to tell.
         await self._tasks.__aexit__(None, None, None)
 
@@ -304,6 +310,13 @@ class Rig:
         """Serve as a folder of the 1-wire bus."""
         link = FolderLink(sim, directory, serial)
         self._add(link)
+        return link
+
+    def llrp(self, sim: LlrpReader) -> LlrpLink:
+        """Serve an LLRP reader on loopback."""
+        link = LlrpLink(sim)
+        self._add(link)
+        self._servers.append(self._tasks.create_task(link.run(), name=f"LLRP reader on {link.port}"))
         return link
 
     def also(self, thing: Tickable) -> None:

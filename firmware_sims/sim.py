@@ -23,6 +23,10 @@ class Sim(Protocol):
         """Power off and on: volatile state is lost, and the next tick begins with whatever the device says at power-up."""
 
 
+class NotInstalled(ValueError):
+    """The library that a simulated device is made of is not there."""
+
+
 class Load(Protocol):
     """What a load cell feels."""
 

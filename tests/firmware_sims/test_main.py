@@ -200,9 +200,9 @@ async def test_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
 
 async def test_a_configuration_that_cannot_be_served_is_refused_with_its_name(tmp_path: Path) -> None:
     config = write_store(tmp_path)
-    config.write_text(config.read_text(encoding="utf-8").replace('"gm65"', '"osdp"'), encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8").replace('"gm65"', '"abacus"'), encoding="utf-8")
     command = (sys.executable, "-m", "firmware_sims", str(config))
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     _, said = await process.communicate()
     assert process.returncode == 2
-    assert said.decode() == f"{config}: reader fridge-qr: no simulated firmware for osdp\n"
+    assert said.decode() == f"{config}: reader fridge-qr: no simulated firmware for abacus\n"
