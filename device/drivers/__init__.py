@@ -41,6 +41,8 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("rfid", "uhfreader18"): _in("uhfreader18"),
     ("reader", "gm65"): _in("gm65"),
     ("reader", "line"): _in("line"),
+    ("reader", "rdm6300"): _in("rdm6300"),
+    ("reader", "wiegand"): _in("wiegand"),
     ("thermometer", "ds18b20"): _in("ds18b20", "thermometer"),
     ("thermometer", "modbus"): _in("modbus_thermometer", "thermometer"),
     ("input", "modbus-relay"): _in("modbus_relay", "single_input"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 from device.domain.layout import CodeReader
 from device.domain.readings import CodeReading, DeviceUp, Reading
@@ -21,13 +23,24 @@ def driver(entry: CodeReader) -> ByteDevice:
     return ByteDevice(entry.id, entry.port, BAUD, lambda: LineDialogue(entry.id, Decoder()))
 
 
-class LineDialogue:
-    """See ``Dialogue``."""
+class CodeDecoder(Protocol):
+    """What the codecs of readers have in common."""
 
-    def __init__(self, device: str, decoder: Decoder) -> None:
+    @property
+    def pending(self) -> bool: ...
+
+    def feed(self, data: bytes) -> list[Message | Noise]: ...
+
+    def drop(self) -> list[Message | Noise]: ...
+
+
+class LineDialogue:
+    """See ``Dialogue``. Good for every reader that only speaks; ``hint`` says what its noise looks like."""
+
+    def __init__(self, device: str, decoder: CodeDecoder, hint: Callable[[bytes], str] = text_hint) -> None:
         self._device = device
         self._decoder = decoder
-        self._noise = NoiseTally(device, text_hint)
+        self._noise = NoiseTally(device, hint)
         self._drop_at = math.inf
 
     @property

@@ -12,7 +12,7 @@ import pytest
 from device.domain.layout import CodeReader, MtSicsScale, RfidReader, ShelfBoardScale, StreamScale
 from device.domain.readings import CodeReading, Reading, TagReading, WeightReading
 from device.drivers import Kind, dialogue, driver_for
-from firmware_sims import gm65, line_reader, mt_sics, r200, shelf_board, stream, uhfreader18
+from firmware_sims import gm65, line_reader, mt_sics, r200, rdm6300, shelf_board, stream, uhfreader18, wiegand
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.serve import Rig
 from firmware_sims.sim import Sim, Steady
@@ -41,6 +41,7 @@ def _case(
     *,
     tcp: bool = False,
     refuse: Callable[[Any], object] | None = None,
+    code: str = "06901234567892",
     **options: object,
 ) -> Case:
     """A case on one link. A code reader (``show``) speaks only when it is shown a code, and has no heartbeat."""
@@ -56,7 +57,7 @@ def _case(
             yield Peer(
                 driver=driver_for(kind, entry),
                 shows=shows,
-                provoke=_does(lambda: show("06901234567892")) if show else None,
+                provoke=_does(lambda: show(code)) if show else None,
                 unplug=_does(link.unplug),
                 plug=_does(link.plug),
                 noise=_does(lambda: faulty.add("noise", Babble())),
@@ -95,5 +96,7 @@ CASES = [
     _case("r200", "rfid", RfidReader, lambda: r200.R200(lambda: [EPC]), TagReading, driver="r200"),
     _case("uhfreader18", "rfid", RfidReader, lambda: uhfreader18.UhfReader18(lambda: [EPC]), TagReading, driver="uhfreader18"),
     _case("gm65", "reader", CodeReader, gm65.Gm65, CodeReading, driver="gm65"),
+    _case("rdm6300", "reader", CodeReader, rdm6300.Rdm6300, CodeReading, driver="rdm6300", code="010063E9AE"),
+    _case("wiegand", "reader", CodeReader, wiegand.WiegandBridge, CodeReading, driver="wiegand", code="212:7041"),
     _case("line", "reader", CodeReader, line_reader.LineReader, CodeReading, driver="line"),
 ]

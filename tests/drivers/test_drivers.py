@@ -52,6 +52,8 @@ ENTRIES: dict[tuple[Kind, str], Table] = {
     ("rfid", "uhfreader18"): RfidReader(id="d", zone="z", driver="uhfreader18", port=PORT),
     ("reader", "gm65"): CodeReader(id="d", zone="z", driver="gm65", port=PORT),
     ("reader", "line"): CodeReader(id="d", zone="z", driver="line", port=PORT),
+    ("reader", "rdm6300"): CodeReader(id="d", zone="z", driver="rdm6300", port=PORT),
+    ("reader", "wiegand"): CodeReader(id="d", zone="z", driver="wiegand", port=PORT),
     ("thermometer", "ds18b20"): Ds18b20(id="d", zone="z", driver="ds18b20", serial="28-0000075c1b2a"),
     ("thermometer", "modbus"): ModbusThermometer(id="d", zone="z", driver="modbus", port=PORT),
     ("input", "modbus-relay"): ModbusInput(id="d", zones=("z",), kind="fire", driver="modbus-relay", port=PORT, input=0),

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from device.domain.facts import CodeRead
 from device.domain.readings import CodeReading, NoiseReading
 from device.drivers.line import LineDialogue
-from device.wire import gm65, line
+from device.sensing.codes import CodeSense
+from device.wire import gm65, line, rdm6300, wiegand
+from firmware_sims.rdm6300 import Rdm6300
+from firmware_sims.wiegand import WiegandBridge
 from tests.drivers.conversation import Conversation
 
 QR = "eyJhbGciOiJFZERTQSJ9." + "x" * 300
@@ -76,4 +80,34 @@ def test_an_acknowledgement_that_waits_for_its_code_is_no_noise() -> None:
     talk.say(b"06901234567892\r")
     talk.run(3.0)
     assert codes(talk) == ["06901234567892"]
+    assert talk.noise == []
+
+
+def test_a_card_held_before_an_rdm6300_is_read_many_times_and_is_one_reading() -> None:
+    reader = Rdm6300()
+    talk = Conversation(LineDialogue("r", rdm6300.Decoder()), reader)
+    reader.show("010063E9AE", hold_s=3.0)
+    talk.run(4.0)
+    assert len(codes(talk)) > 40
+    assert set(codes(talk)) == {"0006547886"}
+    sense = CodeSense("r")
+    facts = [fact for reading in talk.readings if isinstance(reading, CodeReading) for fact in sense.take(reading)]
+    assert [fact.text for fact in facts if isinstance(fact, CodeRead)] == ["0006547886"]
+
+
+def test_a_card_that_is_taken_away_in_mid_frame_is_noise_soon() -> None:
+    talk = Conversation(LineDialogue("r", rdm6300.Decoder()))
+    talk.say(b"\x02" + b"010063")
+    talk.run(0.3)
+    assert sum(pieces for _, pieces in talk.noise) == 1
+    talk.say(b"\x02" + b"010063E9AE25\x03")
+    assert codes(talk) == ["0006547886"]
+
+
+def test_a_wiegand_card_comes_through_its_bridge() -> None:
+    bridge = WiegandBridge()
+    talk = Conversation(LineDialogue("r", wiegand.Decoder()), bridge)
+    bridge.show("212:7041")
+    talk.run(1.0)
+    assert codes(talk) == ["212:07041"]
     assert talk.noise == []
