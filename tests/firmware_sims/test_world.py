@@ -224,8 +224,8 @@ def test_what_cannot_be_done_is_refused_with_its_reason(store: Store, order: str
 
 def test_a_device_without_simulated_firmware_is_named(tmp_path: Path) -> None:
     config = write_store(tmp_path)
-    config.write_text(CONFIG.replace('"r200"', '"llrp"'), encoding="utf-8")
-    with pytest.raises(NotSimulated, match="fridge-rfid: no simulated firmware for llrp"):
+    config.write_text(CONFIG.replace('"r200"', '"abacus"'), encoding="utf-8")
+    with pytest.raises(NotSimulated, match="fridge-rfid: no simulated firmware for abacus"):
         fit_out(read_plan(config))
 
 
