@@ -121,7 +121,8 @@ class App:
         log.info("stopping: %s", self._stop_reason)
         watchdog.stopping(self._stop_reason)
         await self._halt()
-        for task in (*devices, uplink, *others, engine):
+        # The engine before the uplink, which says goodbye for up to three seconds: by then the devices are silent, and that means nothing.
+        for task in (*devices, engine, uplink, *others):
             task.cancel()
             await asyncio.wait([task])
 
@@ -138,7 +139,10 @@ class App:
     async def _close_journal(self) -> None:
         journal = self._recovered.journal
         try:
-            await journal.snapshot(dump_state(self._core.store.state))
+            if self._engine.durable:
+                await journal.snapshot(dump_state(self._core.store.state))
+            else:
+                log.warning("no snapshot at the end: the newest records are not in the journal")
         except JournalFull as full:
             log.warning("no snapshot at the end: %s", full)
         await journal.close()

@@ -91,6 +91,11 @@ class Engine:
         self._most_waiting = 0
         self._later: list[Effect] = []
 
+    @property
+    def durable(self) -> bool:
+        """Whether the journal has everything that the store's state is made of. Where a commit was cancelled it is taken not to."""
+        return not self._held
+
     async def run(self) -> None:
         """For ever."""
         while True:
