@@ -73,16 +73,24 @@ def untrusted(turn: Turn, fact: PlateUntrusted) -> str | None:
 
 
 def trusted(turn: Turn, fact: PlateTrusted) -> None:
+    """A plate is believed (again). The alarm may be from before a restart: it ends once every plate of the zone has been heard of."""
     slot = turn.plan.slot_on.get((fact.scale, fact.channel))
-    if slot is None or slot not in turn.live.untrusted:
+    if slot is None:
         return
-    reason = turn.live.untrusted.pop(slot)
-    turn.live.based.discard(slot)
-    if reason != "lost":
-        turn.tell(DeviceRecovered(fact.scale, "scale", reason, None, fact.channel), fact.scale)
+    reason = turn.live.untrusted.pop(slot, None)
+    if reason is not None:
+        turn.live.based.discard(slot)
+        if reason != "lost":
+            turn.tell(DeviceRecovered(fact.scale, "scale", reason, None, fact.channel), fact.scale)
     zone = turn.plan.zone_of_slot(slot)
-    if all(turn.live.untrusted.get(other.id) in (None, "lost") for other in turn.plan.slots_of(zone)):
+    if all(_no_complaint(turn, other.id) for other in turn.plan.slots_of(zone) if other.id != slot):
         alarms.end_alarm(turn, "sensor_untrusted", zone)
+
+
+def _no_complaint(turn: Turn, slot: str) -> bool:
+    """Whether a slot's plate has been heard of since the start, and is well or, which has its own alarm, lost."""
+    reason = turn.live.untrusted.get(slot)
+    return reason == "lost" if reason else slot in turn.live.based
 
 
 def at_rest(turn: Turn, zone: str) -> bool:

@@ -27,6 +27,18 @@ def test_a_session_goes_on_after_a_crash_between_two_picks() -> None:
     shop.folds()
 
 
+def test_a_plate_that_is_well_after_a_crash_ends_the_alarm_from_before_it() -> None:
+    shop = Shop()
+    shop.fact(facts.PlateUntrusted("a", 1, shop.now, "flatline"))
+    shop.restart()
+    for scale in ("c", "b"):
+        shop.fact(facts.PlateTrusted(scale, 1, shop.now), facts.PlateQuiet(scale, 1, shop.now, shop.plates[scale], 0.3, True))
+    assert shop.events("alarm.cleared") == []
+    shop.fact(facts.PlateTrusted("a", 1, shop.now))
+    assert shop.last("alarm.cleared").kind == "sensor_untrusted"
+    shop.folds()
+
+
 def test_what_changed_while_the_program_was_dead_is_charged_to_the_resumed_session_with_review() -> None:
     shop = Shop()
     shop.show()
