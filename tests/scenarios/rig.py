@@ -244,7 +244,8 @@ class Rig:
 
     @property
     def journal(self) -> Path:
-        return self.folder / tomllib.loads(self._text)["journal"]["path"]
+        path: str = tomllib.loads(self._text)["journal"]["path"]
+        return self.folder / path
 
     def journalled(self) -> list[dict[str, Any]]:
         """The events in the journal, oldest first, as anybody with a SQLite reader finds them."""

@@ -165,3 +165,19 @@ async def test_everything_unplugged_at_once_comes_back_and_sells(tmp_path: Path)
         await store.ready()
         nothing_sold(store, after=store.stranger.told("device.lost")[0]["seq"])
         assert cart(await store.buy("A")) == [(RIESLING, 1)]
+
+
+async def test_a_plate_that_is_mended_while_the_daemon_is_dead_ends_its_alarm(tmp_path: Path) -> None:
+    async with rig(tmp_path) as store:
+        heard = store.stranger
+        await store.hand.do("fault", device="board", kind="stuck", channel=1)
+        raised = await heard.event("alarm.raised", kind="sensor_untrusted")
+        assert raised["data"]["details"]["slot"] == "C"
+        await heard.level("slot/C", trusted=False)
+        await store.kill_daemon()
+        await store.hand.do("fault", device="board", kind="none")
+        await store.start_daemon()
+        cleared = await heard.event("alarm.cleared", kind="sensor_untrusted")
+        assert cleared["data"]["alarm"] == raised["data"]["alarm"]
+        await store.ready()
+        assert cart(await store.buy("C")) == [(COLA, 1)]
