@@ -48,7 +48,7 @@ class Decoder:
 
     def drop(self) -> list[Message | Noise]:
         """Give up the line that has begun."""
-        return list(self._lines.drop())
+        return [each for each in self._lines.drop() if isinstance(each, Noise)]
 
 
 def card_text(count: int, data: bytes) -> str | None:
