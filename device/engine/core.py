@@ -18,6 +18,7 @@ class Core:
     def __init__(self, sensing: Sensing, store: Store) -> None:
         self.sensing = sensing
         self.store = store
+        store.weigh = sensing.raw_level
 
     @property
     def deadline(self) -> float | None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise, takewhile
+from math import sqrt
+from statistics import median
 from typing import NamedTuple
 
+from device.domain.calibration import RawLevel
 from device.domain.facts import Fact, WeightStep
 from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
@@ -15,6 +19,11 @@ from device.sensing.weight import Calibration, Plate
 
 _LANE = 16
 GAPS_IN_A_ROW = 4
+REST_S = 1.5
+REST_SAMPLES = 8
+RESOLUTION = 2.0
+"""Units of its own that a device may jump between at rest."""
+MAD_TO_SIGMA = 1.4826
 _NOMINAL = Calibration(0.0, 200.0)
 """For a board that nobody has calibrated: 20 kg at 1 mV/V on an HX711, so that the detector's figures fit. Its plate decides nothing."""
 
@@ -170,6 +179,27 @@ class ScaleSense:
         if not plate.trust.is_calibrated:
             return PlateView(None, raw, None, False, reason, plate.moving, None)
         return PlateView(grams, raw, plate.sigma, reason is None, reason, plate.moving, calibration)
+
+    def raw_level(self, channel: int, at: float) -> RawLevel | None:
+        """Where a plate stands in the device's own units, whatever its calibration: the middle of the last 1.5 s.
+
+        None while it is not at rest: too few samples, or two halves whose middles differ by more than their noise.
+        Raises ValueError for a channel that is not there.
+        """
+        index = self._plate(channel).channel - 1
+        since = at - max(REST_S, REST_SAMPLES / self._rate_hz)
+        newest = takewhile(lambda reading: reading.at >= since, reversed(self._evidence.ring))
+        raw = [reading.values[index] for reading in newest]
+        raw = [value for value in raw if value == value]
+        if len(raw) < REST_SAMPLES or not self._here:
+            return None
+        differences = [one - other for one, other in pairwise(raw)]
+        trend = median(differences)
+        sigma = MAD_TO_SIGMA * median([abs(difference - trend) for difference in differences]) / sqrt(2)
+        half = len(raw) // 2
+        if abs(median(raw[:half]) - median(raw[half:])) > 3 * sigma + RESOLUTION:
+            return None
+        return RawLevel(median(raw), sigma)
 
     @property
     def complaint(self) -> str | None:

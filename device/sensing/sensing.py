@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from device.domain.calibration import RawLevel
 from device.domain.facts import Fact, LockDriven
 from device.domain.layout import Layout
 from device.domain.readings import (
@@ -108,6 +109,13 @@ class Sensing:
         """
         self._deadline = 0.0
         return self._scales[scale].calibrate(channel, Calibration(zero, per_gram), at)
+
+    def raw_level(self, scale: str, channel: int, at: float) -> RawLevel | None:
+        """Where a plate at rest stands in the device's own units (``device.domain.calibration.Weigh``); None while it is not at rest.
+
+        Raises KeyError for an unknown scale, ValueError for a channel that is not there.
+        """
+        return self._scales[scale].raw_level(channel, at)
 
     def plate(self, scale: str, channel: int) -> PlateView:
         """One plate as it is now. Raises KeyError for an unknown scale, ValueError for a channel that is not there."""

@@ -6,18 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from device.domain import commands as args
+from device.domain.calibration import RawLevel
 from device.domain.commands import Command
 from device.domain.effects import Calibrate, Reload, Resend
 from device.errors import CommandRefused
 from device.store import alarms, answers, devices, doors, sales, sessions, stock, views
 from device.store.cold import ColdStore
 from device.store.entrance import is_busy
-from device.store.notes import Calibrated, CatalogueSet, FireChanged, OrderAssigned, PlanogramSet, Revoked
+from device.store.fold import calibration_key
+from device.store.notes import Calibrated, CatalogueSet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
 from device.store.state import Calibration
 from device.store.turn import Turn
 
 PER_GRAM_RANGE = (0.5, 2.0)
 """A calibration may change a plate's factor by so much; more means that the known weight is not what stands on it."""
+
+
+LEAST_SIGNAL_SIGMAS = 20.0
+LEAST_SIGNAL = 5.0
+"""A first calibration needs a weight that moves the plate by so many times its noise and, in its device's own units, by more than that."""
 
 
 def perform(turn: Turn, command: Command, cold: ColdStore) -> None:
@@ -160,7 +167,13 @@ def _assign_order(turn: Turn, command: Command, wanted: args.AssignOrder, cold: 
 
 def _tare(turn: Turn, command: Command, wanted: args.Tare, cold: ColdStore) -> None:
     slot = _known_slot(turn, wanted.slot)
-    old = _plate_at_rest(turn, slot)
+    old = _calibration_at_rest(turn, slot)
+    if isinstance(old, RawLevel):
+        answers.accept(turn, command.id)
+        entry = turn.plan.slots[slot]
+        turn.note(Zeroed(entry.scale, entry.channel, old.raw))
+        _done(turn, command, grams_before=None, grams=None)
+        return
     grams = turn.live.grams.get(slot, 0.0)
     answers.accept(turn, command.id)
     _calibrate_plate(turn, slot, Calibration(old.zero + grams * old.per_gram, old.per_gram), 0.0)
@@ -169,7 +182,13 @@ def _tare(turn: Turn, command: Command, wanted: args.Tare, cold: ColdStore) -> N
 
 def _calibrate(turn: Turn, command: Command, wanted: args.CalibrateArguments, cold: ColdStore) -> None:
     slot = _known_slot(turn, wanted.slot)
-    old = _plate_at_rest(turn, slot)
+    old = _calibration_at_rest(turn, slot)
+    if isinstance(old, RawLevel):
+        first = _first_calibration(turn, slot, old, wanted.grams)
+        answers.accept(turn, command.id)
+        _calibrate_plate(turn, slot, first, wanted.grams)
+        _done(turn, command, grams_before=None, grams=wanted.grams)
+        return
     grams = turn.live.grams.get(slot, 0.0)
     ratio = grams / wanted.grams
     low, high = PER_GRAM_RANGE
@@ -206,17 +225,38 @@ def _reload(turn: Turn, command: Command, wanted: args.NoArguments, cold: ColdSt
     turn.effect(Reload(command.id))
 
 
-def _plate_at_rest(turn: Turn, slot: str) -> Calibration:
-    """The calibration of a plate that can be calibrated now.
+def _calibration_at_rest(turn: Turn, slot: str) -> Calibration | RawLevel:
+    """The calibration of a plate that can be calibrated now; where it has none yet, what it says in its device's own units.
 
     Raises CommandRefused ``busy`` while somebody shops there, or the plate moves or is not believed.
     """
     entry = turn.plan.slots[slot]
     zone = turn.zone(turn.plan.zone_of_slot(slot))
-    unready = slot in turn.live.moving or slot in turn.live.untrusted or slot not in turn.live.based
-    if unready or (zone.session and zone.session.purpose in ("shop", "pickup")):
+    if zone.session and zone.session.purpose in ("shop", "pickup"):
         raise CommandRefused("busy")
-    return turn.plan.calibration(entry.scale, entry.channel, turn.state)
+    calibration = turn.plan.calibration(entry.scale, entry.channel, turn.state)
+    if calibration is None:
+        level = turn.weigh(entry.scale, entry.channel, turn.moment.uptime)
+        if level is None:
+            raise CommandRefused("busy")
+        return level
+    if slot in turn.live.moving or slot in turn.live.untrusted or slot not in turn.live.based:
+        raise CommandRefused("busy")
+    return calibration
+
+
+def _first_calibration(turn: Turn, slot: str, level: RawLevel, grams: float) -> Calibration:
+    """The calibration of a plate that was tared while it was empty and now carries ``grams``.
+
+    Raises CommandRefused: ``busy`` where it has not been tared, ``bad_arguments`` where nothing has been put on it.
+    """
+    entry = turn.plan.slots[slot]
+    zero = turn.state.zeros.get(calibration_key(entry.scale, entry.channel))
+    if zero is None:
+        raise CommandRefused("busy")
+    if abs(level.raw - zero) <= LEAST_SIGNAL_SIGMAS * level.sigma + LEAST_SIGNAL:
+        raise CommandRefused("bad_arguments")
+    return Calibration(zero, (level.raw - zero) / grams)
 
 
 def _calibrate_plate(turn: Turn, slot: str, new: Calibration, grams: float) -> None:

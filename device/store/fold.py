@@ -220,8 +220,14 @@ def _planogram(state: State, what: notes.PlanogramSet, record: Record) -> None:
 
 
 def _calibrated(state: State, what: notes.Calibrated, record: Record) -> None:
-    state.calibrations[calibration_key(what.scale, what.channel)] = Calibration(what.zero, what.per_gram)
+    key = calibration_key(what.scale, what.channel)
+    state.calibrations[key] = Calibration(what.zero, what.per_gram)
+    state.zeros.pop(key, None)
     slot_of(state, what.slot).grams = what.grams
+
+
+def _zeroed(state: State, what: notes.Zeroed, record: Record) -> None:
+    state.zeros[calibration_key(what.scale, what.channel)] = what.zero
 
 
 def _fire(state: State, what: notes.FireChanged, record: Record) -> None:
@@ -291,6 +297,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.CatalogueSet: _catalogue,
     notes.PlanogramSet: _planogram,
     notes.Calibrated: _calibrated,
+    notes.Zeroed: _zeroed,
     notes.FireChanged: _fire,
     notes.Rebased: _rebased,
     notes.Forgotten: _forgotten,

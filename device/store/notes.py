@@ -160,6 +160,16 @@ class Calibrated:
 
 
 @dataclass(frozen=True, slots=True)
+class Zeroed:
+    """What a plate that has no calibration yet says while it is empty, in its device's own units; half of its first calibration."""
+
+    TYPE: ClassVar[str] = "note.zeroed"
+    scale: str
+    channel: int
+    zero: float
+
+
+@dataclass(frozen=True, slots=True)
 class FireChanged:
     """A zone is under fire alarm until a person clears it."""
 
@@ -212,6 +222,7 @@ Note = (
     | CatalogueSet
     | PlanogramSet
     | Calibrated
+    | Zeroed
     | FireChanged
     | Rebased
     | Forgotten

@@ -70,15 +70,17 @@ class Plan:
         entry = self.inputs.get(device)
         return entry.zones[0] if entry and len(entry.zones) == 1 else None
 
-    def calibration(self, scale: str, channel: int, state: State) -> Calibration:
-        """A plate's calibration: the commanded one, else the configured one; a scale that weighs needs none."""
+    def calibration(self, scale: str, channel: int, state: State) -> Calibration | None:
+        """A plate's calibration: the commanded one, else the configured one; a scale that weighs needs none. None: there is none yet."""
         key = calibration_key(scale, channel)
         if key in state.calibrations:
             return state.calibrations[key]
         entry = self.scales[scale]
-        if isinstance(entry, ShelfBoardScale | ModbusLoadcellScale) and entry.counts_per_gram is not None:
-            return Calibration(_of_channel(entry.zero_counts, channel), _of_channel(entry.counts_per_gram, channel))
-        return Calibration(0.0, 1.0)
+        if not isinstance(entry, ShelfBoardScale | ModbusLoadcellScale):
+            return Calibration(0.0, 1.0)
+        if entry.counts_per_gram is None:
+            return None
+        return Calibration(_of_channel(entry.zero_counts, channel), _of_channel(entry.counts_per_gram, channel))
 
     def age_limit(self, zone: str) -> int:
         """Years: the greater of the zone's own limit and those of the products in it."""

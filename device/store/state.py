@@ -147,6 +147,8 @@ class State:
     commands: dict[str, SeenCommand] = field(default_factory=dict)
     orders: dict[str, OrderState] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    zeros: dict[str, float] = field(default_factory=dict)
+    """Raw values of empty plates that are not calibrated yet, by ``scale/channel``."""
     lost: dict[str, float] = field(default_factory=dict)
     catalogue: list[dict[str, Any]] | None = None
     planogram: list[dict[str, Any]] | None = None

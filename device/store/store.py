@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.domain import facts
+from device.domain.calibration import Weigh, nobody_weighs
 from device.domain.commands import Command, InboundCommand
 from device.domain.effects import Calibrate, Effect, Reply
 from device.domain.epc import gtin_of
@@ -64,6 +65,8 @@ class Store:
         self.refused_unsigned = 0
         self._next: tuple[Plan, Trust] | None = None
         self._refusal_told_at: float | None = None
+        self.weigh: Weigh = nobody_weighs
+        """How a plate without a calibration stands; the core sets it."""
         self._identify = identify
         self._epoch = epoch
         self._lockouts: dict[str, codes.Lockout] = {}
@@ -92,7 +95,7 @@ class Store:
         return views.slot_view(self._turn(moment), slot)
 
     def _turn(self, moment: Moment) -> Turn:
-        return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch)
+        return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch, self.weigh)
 
     def _run_timers(self, turn: Turn) -> None:
         """Let what is due happen, earliest first. Each timer stops itself, so this ends."""
@@ -291,7 +294,8 @@ class Store:
             if before.slots.get(slot.id) != slot:
                 self.live.based.discard(slot.id)
                 calibration = self.plan.calibration(slot.scale, slot.channel, self.state)
-                turn.effect(Calibrate(slot.scale, slot.channel, calibration.zero, calibration.per_gram))
+                if calibration is not None:
+                    turn.effect(Calibrate(slot.scale, slot.channel, calibration.zero, calibration.per_gram))
 
     def _refuse_unknown(self, turn: Turn, inbound: InboundCommand, refusal: Refusal, topic: str | None) -> None:
         self.refused_unsigned += 1

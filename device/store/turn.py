@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from device.domain.calibration import Weigh, nobody_weighs
 from device.domain.effects import DriveLock, Effect
 from device.domain.envelope import rfc3339
 from device.domain.events import Event
@@ -19,12 +20,15 @@ from device.store.state import Live, LockState, SlotState, State, ZoneState
 class Turn:
     """Collects what one input causes. Each record changes the state at once, so that what follows sees it."""
 
-    def __init__(self, plan: Plan, state: State, live: Live, moment: Moment, identify: Identify, epoch: str) -> None:
+    def __init__(
+        self, plan: Plan, state: State, live: Live, moment: Moment, identify: Identify, epoch: str, weigh: Weigh = nobody_weighs
+    ) -> None:
         self.plan = plan
         self.state = state
         self.live = live
         self.moment = moment
         self.identify = identify
+        self.weigh = weigh
         self.epoch = epoch
         self.records: list[Record] = []
         self.effects: list[Effect] = []
