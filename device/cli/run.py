@@ -14,7 +14,6 @@ from pathlib import Path
 import click
 
 from device.app import App
-from device.cli.simulation import simulate
 from device.config import Configuration, load
 
 
@@ -55,6 +54,8 @@ def command(config: Path, simulated: bool, control: Path | None, seed: int, verb
     configuration = load(config)
     with ExitStack() as stack:
         if simulated:
+            from device.cli.simulation import simulate  # a daemon on real hardware starts no process, and need not know how
+
             simulation = stack.enter_context(simulate(configuration, seed, control))
             configuration = simulation.configuration
             click.echo(f"simulated firmware is up; the shopper's hand: {simulation.control}", err=True)
