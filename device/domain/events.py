@@ -212,11 +212,12 @@ class Alternative:
 class ItemTaken:
     """Items left a slot. A negative ``quantity`` takes back the event whose seq is ``revises``.
 
-    ``grams`` is the measured change, >= 0.
+    ``grams`` is the measured change, >= 0. ``session`` is None where several visitors of a room may have done it: ``candidates`` are their
+    sessions, and none of them is charged.
     """
 
     TYPE: ClassVar[str] = "session.item_taken"
-    session: str
+    session: str | None
     slot: str | None
     gtin: str | None
     quantity: int
@@ -228,6 +229,7 @@ class ItemTaken:
     evidence: str | None
     price_minor: int | None
     revises: int | None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,7 @@ class ItemReturned:
     """Items came back to a slot; fields as in ``ItemTaken``."""
 
     TYPE: ClassVar[str] = "session.item_returned"
-    session: str
+    session: str | None
     slot: str | None
     gtin: str | None
     quantity: int
@@ -247,6 +249,7 @@ class ItemReturned:
     evidence: str | None
     price_minor: int | None
     revises: int | None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _door_closed(state: State, what: events.DoorClosed, record: Record) -> None:
 
 
 def _session_started(state: State, what: events.SessionStarted, record: Record) -> None:
-    zone_of(state, what.zone).session = Session(
+    session = Session(
         id=what.session,
         zone=what.zone,
         purpose=what.purpose,
@@ -80,24 +80,33 @@ def _session_started(state: State, what: events.SessionStarted, record: Record) 
         started=record.moment.uptime,
         started_wall=record.moment.wall,
     )
+    zone_of(state, what.zone).sessions.append(session)
 
 
 def _session_details(state: State, what: notes.SessionDetails, record: Record) -> None:
-    session = zone_of(state, what.zone).session
-    if session and session.id == what.session:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session:
         session.command = what.command
         session.order_lines = dict(what.order_lines)
         session.prices = dict(what.prices)
         session.expected = {slot: dict(counts) for slot, counts in what.expected.items()}
+        session.jti = what.jti
+
+
+def _visitor(state: State, what: notes.VisitorMoved, record: Record) -> None:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session:
+        session.inside, session.leaving = what.inside, what.leaving
 
 
 def _session_ended(state: State, what: events.SessionEnded, record: Record) -> None:
-    zone_of(state, what.zone).session = None
+    zone = zone_of(state, what.zone)
+    zone.sessions = [session for session in zone.sessions if session.id != what.session]
 
 
 def _review(state: State, what: notes.ReviewAdded, record: Record) -> None:
-    session = zone_of(state, what.zone).session
-    if session and session.id == what.session and what.reason not in session.reviews:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session and what.reason not in session.reviews:
         session.reviews.append(what.reason)
 
 
@@ -112,8 +121,8 @@ def _tag(state: State, what: notes.TagGone, record: Record) -> None:
 
 
 def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Record) -> None:
-    session = zone_of(state, record.subject).session
-    if session is None or session.id != what.session or what.gtin is None or record.seq is None:
+    session = zone_of(state, record.subject).visitor(what.session) if what.session else None
+    if session is None or what.gtin is None or record.seq is None:
         return
     sign = 1 if isinstance(what, events.ItemTaken) else -1
     session.picks.append(Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence))
@@ -240,8 +249,8 @@ def _rebased(state: State, what: notes.Rebased, record: Record) -> None:
     for zone in state.zones.values():
         if zone.opened_at is not None:
             zone.opened_at += what.shift
-        if zone.session:
-            zone.session.started += what.shift
+        for session in zone.sessions:
+            session.started += what.shift
 
 
 def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
@@ -286,6 +295,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.TimerSet: _timer,
     notes.LockOrdered: _lock_ordered,
     notes.SessionDetails: _session_details,
+    notes.VisitorMoved: _visitor,
     notes.ReviewAdded: _review,
     notes.TagGone: _tag,
     notes.PlateWeight: _plate,

@@ -49,6 +49,18 @@ class SessionDetails:
     order_lines: dict[str, int]
     prices: dict[str, int]
     expected: dict[str, dict[str, int | None]]
+    jti: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorMoved:
+    """A visitor of a room came in (``inside``), or showed the code on the way out (``leaving``) or did not leave after all."""
+
+    TYPE: ClassVar[str] = "note.visitor"
+    zone: str
+    session: str
+    inside: bool
+    leaving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +223,7 @@ Note = (
     | TimerSet
     | LockOrdered
     | SessionDetails
+    | VisitorMoved
     | ReviewAdded
     | TagGone
     | PlateWeight

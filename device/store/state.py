@@ -32,7 +32,8 @@ class Session:
     """Somebody who may take things.
 
     ``prices`` (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN; ``expected`` are the counts
-    of each slot at the start.
+    of each slot at the start. Of a room's visitors, ``inside`` says that the entrance has opened for them, ``leaving`` that they have shown
+    their code at a reader on the way out; ``jti`` is that code's.
     """
 
     id: str
@@ -49,6 +50,9 @@ class Session:
     picks: list[Pick] = field(default_factory=list)
     reviews: list[ReviewReason] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    jti: str | None = None
+    inside: bool = False
+    leaving: bool = False
 
 
 @dataclass(slots=True)
@@ -58,9 +62,17 @@ class ZoneState:
     phase: Phase = "shut"
     door_open: bool | None = None
     opened_at: float | None = None
-    session: Session | None = None
+    sessions: list[Session] = field(default_factory=list)
     stopped: dict[str, str | None] = field(default_factory=dict)
     fire: bool = False
+
+    @property
+    def session(self) -> Session | None:
+        """The session of a cabinet, which has one at a time; of a room, the first."""
+        return self.sessions[0] if self.sessions else None
+
+    def visitor(self, session: str) -> Session | None:
+        return next((each for each in self.sessions if each.id == session), None)
 
 
 @dataclass(slots=True)
@@ -162,7 +174,8 @@ class Live:
     ``pending`` are orders to locks whose outcome has not come; ``awaiting_bolt`` orders whose relay has moved and whose bolt has not;
     ``lock_commands`` the ``lock`` command that waits for each zone; ``grams`` are the plates' settled weights as last heard;
     ``untrusted`` maps slots to the reason; ``based`` are slots whose weight has been compared with the journal's since the start;
-    ``held_busy`` are readers at which a code is held that was denied ``busy``.
+    ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
+    ``walked_out`` are the rooms whose door somebody has used from within since the last entry.
     """
 
     relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
@@ -178,4 +191,6 @@ class Live:
     untrusted: dict[str, str] = field(default_factory=dict)
     based: set[str] = field(default_factory=set)
     held_busy: set[str] = field(default_factory=set)
+    exit_at: dict[str, float] = field(default_factory=dict)
+    walked_out: set[str] = field(default_factory=set)
     journal_room: Literal["ok", "nearly_full", "full"] = "ok"
