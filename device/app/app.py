@@ -111,9 +111,6 @@ class App:
         await inbox.tell(NewChallenge(_challenge()))
         store = self._configuration.layout.store.id
         log.info("%s %s started: %s, journal %s", store, __version__, recovered.reason, recovered.journal.epoch)
-        for zone in self._core.store.plan.zones.values():
-            if zone.kind == "room":
-                log.warning("%s is a room: nobody is let into rooms by this version; its devices are only watched", zone.id)
         devices = [group.create_task(supervise(driver, inbox), name=f"device:{device}") for device, driver in self._drivers.items()]
         uplink = group.create_task(self._uplink.run(), name="uplink")
         others.append(group.create_task(self._watchdog.run(), name="watchdog"))

@@ -124,6 +124,35 @@ def returned(turn: Turn, session: Session, slot_id: str, grams: float, sd: float
     stock.move(turn, slot_id, found.gtin, found.quantity, "restocked" if restocking else "returned")
 
 
+def nobodys(turn: Turn, visitors: list[Session], slot_id: str, delta: float, sd: float, evidence: str | None) -> None:
+    """A step that any of several visitors may have caused: told with their names, charged to none, and all of them need review."""
+    for session in visitors:
+        review(turn, session, "several_sessions")
+    found = turn.identify(abs(delta), sd, on_slot(turn, slot_id))
+    if found.gtin is None:
+        return
+    kind = ItemTaken if delta < 0 else ItemReturned
+    turn.tell(
+        kind(
+            session=None,
+            slot=slot_id,
+            gtin=found.gtin,
+            quantity=found.quantity,
+            grams=round(abs(delta), 1),
+            grams_sd=round(sd, 2),
+            confidence=round(found.confidence, 6),
+            alternatives=found.alternatives,
+            tags=(),
+            evidence=evidence,
+            price_minor=_price(turn, visitors[0], found.gtin),
+            revises=None,
+            candidates=tuple(session.id for session in visitors),
+        ),
+        visitors[0].zone,
+    )
+    stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, "taken" if delta < 0 else "returned")
+
+
 def unexplained(turn: Turn, slot_id: str, delta: float, sd: float, evidence: str | None, cause: stock.Cause = "unexplained") -> None:
     """A slot's weight changed while nobody was entitled to change it."""
     zone = turn.plan.zone_of_slot(slot_id)

@@ -172,6 +172,23 @@ def judge(
     return _judge_claims(jws.claims, signature, entrance, rules, at, used, revoked)
 
 
+def bearer(text: str, rules: Rules) -> tuple[str | None, str] | None:
+    """Whose code this is, whether or not it would still open anything: its ``jti`` (None: a card) and its subject. None: nobody's.
+
+    For the way out, where an expired or used code must not keep anybody in.
+    """
+    try:
+        jws = decode(text, MAX_CODE_BYTES)
+    except BadToken:
+        card = rules.cards.find(text) if len(text) <= MAX_CODE_BYTES else None
+        return (None, card.name) if card else None
+    try:
+        grant = EntryClaims.model_validate(verify(jws, rules.keyring)).granted()
+    except (BadToken, ValidationError):
+        return None
+    return grant.jti, grant.subject
+
+
 def _judge_claims(
     raw: dict[str, Any], signature: Reason | None, entrance: Entrance, rules: Rules, at: Moment, used: Used, revoked: Revoked
 ) -> Grant | Denial:

@@ -10,7 +10,7 @@ from device.domain.calibration import RawLevel
 from device.domain.commands import Command
 from device.domain.effects import Calibrate, Reload, Resend
 from device.errors import CommandRefused
-from device.store import alarms, answers, devices, doors, sales, sessions, stock, views
+from device.store import alarms, answers, devices, doors, rooms, sales, sessions, stock, views
 from device.store.cold import ColdStore
 from device.store.entrance import is_busy
 from device.store.fold import calibration_key
@@ -62,7 +62,8 @@ def _unlock(turn: Turn, command: Command, wanted: args.Unlock, cold: ColdStore) 
     if is_busy(turn, zone) or turn.live.journal_room == "full":
         raise CommandRefused("busy")
     answers.accept(turn, command.id)
-    sessions.start(turn, zone, wanted.purpose, command.by or "command", command=command.id)
+    start = rooms.start if turn.rules(zone).kind == "room" else sessions.start
+    start(turn, zone, wanted.purpose, command.by or "command", command=command.id)
 
 
 def _lock(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
@@ -72,7 +73,11 @@ def _lock(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdSt
         raise CommandRefused("busy")
     answers.accept(turn, command.id)
     turn.live.lock_commands[zone] = command.id
-    if turn.zone(zone).phase == "unlocked":
+    if turn.rules(zone).kind == "room":
+        for session in [each for each in turn.zone(zone).sessions if not each.inside]:
+            rooms.end(turn, zone, session, "command")
+        doors.lock(turn, zone)
+    elif turn.zone(zone).phase == "unlocked" and not turn.rules(zone).inside:
         sessions.trigger(turn, zone, "ended", "command")
     else:
         doors.lock(turn, zone)
@@ -108,10 +113,15 @@ def _clear_fire(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: 
 
 def _end_session(turn: Turn, command: Command, wanted: args.EndSession, cold: ColdStore) -> None:
     for zone, state in turn.state.zones.items():
-        if state.session and state.session.id == wanted.session and sessions.in_phase(turn, zone, "ended"):
+        session = state.visitor(wanted.session)
+        if session is None:
+            continue
+        if turn.rules(zone).kind == "room":
+            rooms.end(turn, zone, session, "command")
+        else:
             sessions.trigger(turn, zone, "ended", "command")
-            _done(turn, command, session=wanted.session)
-            return
+        _done(turn, command, session=wanted.session)
+        return
     raise CommandRefused("bad_arguments")
 
 
@@ -231,8 +241,8 @@ def _calibration_at_rest(turn: Turn, slot: str) -> Calibration | RawLevel:
     Raises CommandRefused ``busy`` while somebody shops there, or the plate moves or is not believed.
     """
     entry = turn.plan.slots[slot]
-    zone = turn.zone(turn.plan.zone_of_slot(slot))
-    if zone.session and zone.session.purpose in ("shop", "pickup"):
+    zone = turn.zone(turn.plan.visited(turn.plan.zone_of_slot(slot)))
+    if any(session.purpose in ("shop", "pickup") for session in zone.sessions):
         raise CommandRefused("busy")
     calibration = turn.plan.calibration(entry.scale, entry.channel, turn.state)
     if calibration is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device.domain.events import DeviceDegradedEvent, DeviceLostEvent, DeviceRecovered
 from device.domain.facts import DeviceDegraded, DeviceLost, DeviceOnline, InputChanged
-from device.store import alarms, doors, sales, sessions
+from device.store import alarms, doors, rooms, sales, sessions
 from device.store.notes import FireChanged
 from device.store.turn import Turn
 
@@ -46,7 +46,7 @@ def degraded(turn: Turn, fact: DeviceDegraded) -> None:
 
 
 def input_changed(turn: Turn, fact: InputChanged) -> None:
-    """Fire, tamper and mains; ``exit`` and ``presence`` are levels that rooms look at."""
+    """Fire, tamper and mains; in a room also the exit device and presence."""
     entry = turn.plan.inputs.get(fact.input)
     if entry is None:
         return
@@ -60,6 +60,10 @@ def input_changed(turn: Turn, fact: InputChanged) -> None:
             alarms.raise_alarm(turn, "mains_lost", zone, zone, input=fact.input)
         elif entry.kind == "mains":
             alarms.end_alarm(turn, "mains_lost", zone)
+        elif entry.kind == "exit" and fact.active and turn.rules(zone).kind == "room":
+            rooms.exit_used(turn, zone)
+        elif entry.kind == "presence" and turn.rules(zone).kind == "room":
+            rooms.presence_changed(turn, zone)
 
 
 def fire(turn: Turn, zone: str, source: str) -> None:
@@ -68,7 +72,9 @@ def fire(turn: Turn, zone: str, source: str) -> None:
         turn.note(FireChanged(zone, True))
         alarms.raise_alarm(turn, "fire", zone, zone, input=source)
         sales.stop(turn, zone, "fire")
-    if sessions.in_phase(turn, zone, "ended") and turn.zone(zone).session:
+    if turn.rules(zone).kind == "room":
+        rooms.end_all(turn, zone, "fire")
+    elif turn.zone(zone).session and sessions.in_phase(turn, zone, "ended"):
         sessions.trigger(turn, zone, "ended", "fire")
     doors.release(turn, zone)
 

@@ -19,9 +19,14 @@ RETRY_S = 2.0
 
 def unlock(turn: Turn, zone: str) -> None:
     """Drive all locks of a zone open, and let the window run."""
-    for lock in turn.plan.locks_of(zone):
-        turn.order_lock(lock.id, True)
+    hold_open(turn, zone)
     turn.start_timer(f"window:{zone}", turn.rules(zone).unlock_window_s)
+
+
+def hold_open(turn: Turn, zone: str) -> None:
+    """Drive all locks of a zone open for as long as the table says."""
+    for entry in turn.plan.locks_of(zone):
+        turn.order_lock(entry.id, True)
 
 
 def lock(turn: Turn, zone: str) -> None:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from device.domain.events import AccessDenied, AccessGranted
 from device.domain.facts import CodeRead
-from device.store import sessions
-from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, judge
+from device.store import rooms, sessions
+from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
 from device.store.notes import CodeUsed, OrderAssigned
 from device.store.turn import Turn
 
 
 def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lockout]) -> None:
-    """Judge a code. One that was denied ``busy`` and is still held there is judged again; any other that is held has had its answer."""
+    """Judge a code. One that was denied ``busy`` and is still held there is judged again; any other that is held has had its answer.
+
+    In a room a code also says who is leaving: at a reader on the way out, or, where one serves both ways, when its visitor is inside.
+    """
     zone = turn.plan.reader_zone.get(fact.reader)
-    if zone is None or turn.rules(zone).kind != "cabinet" or (fact.held and fact.reader not in turn.live.held_busy):
+    if zone is None or (fact.held and fact.reader not in turn.live.held_busy):
         return
     lockout = lockouts.get(fact.reader, Lockout())
+    room = turn.rules(zone).kind == "room"
+    if room and turn.plan.directions[fact.reader] != "in" and _way_out(turn, zone, fact.text, rules):
+        return
+    entrance = entrance_of(turn, zone)
     verdict = judge(
         fact.text,
-        entrance_of(turn, zone),
+        entrance if turn.plan.directions[fact.reader] != "out" else replace(entrance, busy=True),
         rules,
         turn.moment,
         used=lambda jti: jti in turn.state.used,
@@ -50,7 +59,10 @@ def entrance_of(turn: Turn, zone: str) -> Entrance:
 
 def is_busy(turn: Turn, zone: str) -> bool:
     """Whether a session cannot start: one runs, a door is not known to be shut, or a lock is still on its way."""
-    if turn.zone(zone).phase != "shut" or not turn.door_shut(zone) or turn.zone(zone).fire:
+    state, zone_rules = turn.zone(zone), turn.rules(zone)
+    if state.phase != "shut" or not turn.door_shut(zone) or state.fire or zone_rules.inside:
+        return True
+    if len(state.sessions) >= (zone_rules.max_sessions if zone_rules.kind == "room" else 1):
         return True
     return any(lock.id in turn.live.pending or turn.live.online.get(lock.id) is False for lock in turn.plan.locks_of(zone))
 
@@ -66,7 +78,16 @@ def _grant(turn: Turn, zone: str, reader: str, grant: Grant) -> None:
         for line in grant.order.lines:
             lines[line.gtin] = lines.get(line.gtin, 0) + line.quantity
         turn.note(OrderAssigned(order, zone, lines))
-    sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
+    if turn.rules(zone).kind == "room":
+        rooms.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines, jti=grant.jti)
+    else:
+        sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
+
+
+def _way_out(turn: Turn, zone: str, text: str, rules: Rules) -> bool:
+    """Whether the code is that of somebody inside, who is let out."""
+    whose = bearer(text, rules)
+    return whose is not None and rooms.shown_on_the_way_out(turn, zone, *whose)
 
 
 def _remember_busy(turn: Turn, reader: str, verdict: Denial) -> None:

@@ -33,6 +33,7 @@ class Plan:
         self.scales = {scale.id: scale for scale in layout.scale}
         self.scale_zone = {scale.id: scale.zone for scale in layout.scale}
         self.reader_zone = {reader.id: reader.zone for reader in layout.reader}
+        self.directions = {reader.id: reader.direction for reader in layout.reader}
         self.rfid_zone = {reader.id: reader.zone for reader in layout.rfid}
         self.thermometer_zone = {thermometer.id: thermometer.zone for thermometer in layout.thermometer}
         self.inputs = {entry.id: entry for entry in layout.input}
@@ -56,6 +57,17 @@ class Plan:
 
     def slots_of(self, zone: str) -> list[Slot]:
         return [slot for slot in self.slots.values() if self.scale_zone.get(slot.scale) == zone]
+
+    def inside(self, room: str) -> list[str]:
+        """The cabinets in a room."""
+        return [zone.id for zone in self.layout.zone if zone.inside == room]
+
+    def visited(self, zone: str) -> str:
+        """The zone whose sessions a zone's slots belong to: the room that it is inside of, or itself."""
+        return self.zones[zone].inside or zone
+
+    def inputs_of(self, zone: str, kind: str) -> list[str]:
+        return [entry.id for entry in self.inputs.values() if entry.kind == kind and zone in entry.zones]
 
     def zone_of_slot(self, slot: str) -> str:
         return self.scale_zone[self.slots[slot].scale]

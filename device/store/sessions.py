@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from device.domain.events import (
-    EndReason,
-    OrderLineResult,
-    OrderResult,
-    Purpose,
-    RestockLine,
-    ReviewReason,
-    SessionEnded,
-    SessionStarted,
-)
+from device.domain.events import EndReason, Purpose
 from device.domain.facts import TagArrived, TagDeparted
-from device.store import answers, basket, doors, shelves, stock
+from device.store import answers, basket, doors, shelves, visits
 from device.store.cabinet import TABLE, Action, Trigger
-from device.store.notes import OrderPickedUp, PhaseChanged, SessionDetails, TagGone
-from device.store.state import Session
+from device.store.notes import PhaseChanged, TagGone
 from device.store.turn import Turn
 
 REST_LIMIT_S = 2.0
@@ -38,16 +28,8 @@ def start(
     command: str | None = None,
 ) -> None:
     """Let somebody in: a session starts and the locks open."""
-    session = f"{turn.epoch}-s{turn.state.seq + 1}"
-    turn.tell(SessionStarted(session, zone, purpose, subject, order), zone)
-    slots = turn.plan.slots_of(zone)
-    prices = {gtin: turn.plan.products[gtin].price_minor for slot in slots for gtin in slot.products if gtin in turn.plan.products}
-    expected = {slot.id: {gtin: turn.slot(slot.id).counts.get(gtin) for gtin in slot.products} for slot in slots}
-    turn.note(SessionDetails(session, zone, command, dict(order_lines or {}), prices, expected))
+    visits.begin(turn, zone, purpose, subject, order=order, order_lines=order_lines, command=command)
     turn.start_timer(f"session:{zone}", turn.rules(zone).max_session_s)
-    started = turn.zone(zone).session
-    if started and any(slot.id in turn.live.untrusted for slot in slots):
-        basket.review(turn, started, "untrusted_plate")
     trigger(turn, zone, "granted")
 
 
@@ -56,7 +38,7 @@ def trigger(turn: Turn, zone: str, what: Trigger, reason: EndReason = "door_clos
     phase = turn.zone(zone).phase
     row = TABLE[phase, what]
     if what == "opened" and phase == "unlocked":
-        _answer_opened(turn, zone)
+        visits.answer_opened(turn, turn.zone(zone).session)
     if row.phase != phase:
         turn.note(PhaseChanged(zone, row.phase))
     for action in row.actions:
@@ -112,17 +94,10 @@ def tag_moved(turn: Turn, fact: TagArrived | TagDeparted, gtin: str | None) -> N
         turn.note(TagGone(zone, fact.epc, gtin, back))
 
 
-def _answer_opened(turn: Turn, zone: str) -> None:
-    session = turn.zone(zone).session
-    if session and session.command:
-        after_s = round(turn.moment.uptime - session.started, 3)
-        answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": True, "opened_after_s": after_s})
-
-
 def _settle(turn: Turn, zone: str) -> None:
     turn.stop_timer(f"session:{zone}")
     wait = turn.rules(zone).settle_s
-    turn.start_timer(f"settle:{zone}", max(wait, TAG_ABSENCE_S) if _reads_tags(turn, zone) else wait)
+    turn.start_timer(f"settle:{zone}", max(wait, TAG_ABSENCE_S) if visits.reads_tags(turn, zone) else wait)
 
 
 def _unsettle(turn: Turn, zone: str) -> None:
@@ -136,100 +111,10 @@ def _unsettle(turn: Turn, zone: str) -> None:
 
 def _end(turn: Turn, zone: str, reason: EndReason) -> None:
     session = turn.zone(zone).session
-    if session is None:
-        return
     for timer in ("window", "session", "settle", "rest"):
         turn.stop_timer(f"{timer}:{zone}")
-    _final_doubts(turn, session, reason)
-    charged = session.purpose in ("shop", "pickup")
-    cart = basket.cart(turn, session) if charged else ()
-    restock = _restocked(turn, session) if session.purpose == "restock" else None
-    reviews: tuple[ReviewReason, ...] = tuple(session.reviews)
-    turn.tell(
-        SessionEnded(
-            session=session.id,
-            zone=zone,
-            purpose=session.purpose,
-            subject=session.subject,
-            reason=reason,
-            cart=cart,
-            total_minor=sum(line.total_minor for line in cart),
-            currency=turn.plan.layout.store.currency,
-            needs_review=bool(reviews),
-            review_reasons=reviews,
-            started=turn.time(session.started_wall),
-            duration_s=round(max(0.0, turn.moment.uptime - session.started), 3),
-            order=_order_result(session) if session.purpose == "pickup" else None,
-            restock=restock,
-        ),
-        zone,
-    )
-    if session.order and reason != "never_opened":
-        turn.note(OrderPickedUp(session.order))
-    if session.command:
-        answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": False})
-
-
-def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
-    """What can only be said at the end."""
-    if reason == "never_opened":
-        return
-    slots = turn.plan.slots_of(session.zone)
-    if reason == "timeout":
-        basket.review(turn, session, "timeout")
-    if reason != "door_closed" and any(slot.id in turn.live.moving for slot in slots):
-        basket.review(turn, session, "unexplained_step")
-    if any(slot.id in turn.live.untrusted for slot in slots) and "gap" not in session.reviews:
-        basket.review(turn, session, "untrusted_plate")
-    if reason == "door_closed" and session.purpose in ("shop", "pickup") and _reads_tags(turn, session.zone):
-        _compare_tags(turn, session)
-
-
-def _compare_tags(turn: Turn, session: Session) -> None:
-    """Weight and tags must tell the same story of tagged products."""
-    by_weight = basket.quantities(session)
-    by_tag: dict[str, int] = {}
-    for gtin in session.tags.values():
-        by_tag[gtin] = by_tag.get(gtin, 0) + 1
-    for gtin in sorted({*by_weight, *by_tag}):
-        product = turn.plan.products.get(gtin)
-        if product is None or not product.tagged:
-            continue
-        difference = by_weight.get(gtin, 0) - by_tag.get(gtin, 0)
-        if difference:
-            basket.review(turn, session, "weight_without_tag" if difference > 0 else "tag_without_weight")
-
-
-def _reads_tags(turn: Turn, zone: str) -> bool:
-    readers = [reader for reader, where in turn.plan.rfid_zone.items() if where == zone]
-    if not readers or not all(turn.live.online.get(reader) for reader in readers):
-        return False
-    return any(turn.plan.products[gtin].tagged for slot in turn.plan.slots_of(zone) for gtin in slot.products if gtin in turn.plan.products)
-
-
-def _order_result(session: Session) -> OrderResult:
-    taken = basket.quantities(session)
-    lines = []
-    for gtin in [*session.order_lines, *(gtin for gtin in taken if gtin not in session.order_lines)]:
-        asked, got = session.order_lines.get(gtin, 0), max(0, taken.get(gtin, 0))
-        if asked or got:
-            lines.append(OrderLineResult(gtin, asked, got, max(0, asked - got), max(0, got - asked)))
-    return OrderResult(session.order or "", tuple(lines))
-
-
-def _restocked(turn: Turn, session: Session) -> tuple[RestockLine, ...]:
-    """Compare the books with the scales; where a slot has one product, the scale wins."""
-    lines = []
-    for slot in turn.plan.slots_of(session.zone):
-        measured = stock.weighed(turn, slot.id) if slot.id not in turn.live.untrusted else None
-        for gtin in slot.products:
-            expected = session.expected.get(slot.id, {}).get(gtin)
-            count = measured if measured is not None else turn.slot(slot.id).counts.get(gtin)
-            if measured is not None:
-                stock.put(turn, slot.id, gtin, measured, "restocked")
-            difference = count - expected if count is not None and expected is not None else None
-            lines.append(RestockLine(slot.id, gtin, expected, count, difference))
-    return tuple(lines)
+    if session:
+        visits.finish(turn, session, reason)
 
 
 _ACTIONS: dict[Action, Callable[[Turn, str, EndReason], None]] = {

@@ -63,8 +63,7 @@ def untrusted(turn: Turn, fact: PlateUntrusted) -> str | None:
     turn.live.moving.discard(slot)
     turn.live.based.discard(slot)
     turn.live.untrusted[slot] = fact.reason
-    session = turn.zone(zone).session
-    if session:
+    for session in _visits(turn, slot):
         basket.review(turn, session, "gap")
     if fact.reason != "lost":
         turn.tell(DeviceDegradedEvent(fact.scale, "scale", fact.reason, None, fact.channel), fact.scale)
@@ -102,26 +101,35 @@ def at_rest(turn: Turn, zone: str) -> bool:
 
 
 def _decide(turn: Turn, slot: str, delta: float, sd: float, evidence: str | None) -> None:
-    session = _session_at(turn, slot)
-    if session is None:
+    visits = _who_may_take(turn, slot)
+    if not visits:
         basket.unexplained(turn, slot, delta, sd, evidence)
+    elif len(visits) > 1:
+        basket.nobodys(turn, visits, slot, delta, sd, evidence)
     elif delta < 0:
-        basket.taken(turn, session, slot, -delta, sd, evidence)
+        basket.taken(turn, visits[0], slot, -delta, sd, evidence)
     else:
-        basket.returned(turn, session, slot, delta, sd, evidence)
+        basket.returned(turn, visits[0], slot, delta, sd, evidence)
 
 
 def _changed_unseen(turn: Turn, slot: str, delta: float, sd: float) -> None:
     """The weight is not what it was when last believed: charged to the session that goes on, with review, or to nobody, with an alarm."""
-    session = turn.zone(turn.plan.zone_of_slot(slot)).session
-    if session:
+    for session in _visits(turn, slot):
         basket.review(turn, session, "gap")
     _decide(turn, slot, delta, sd, None)
 
 
-def _session_at(turn: Turn, slot: str) -> Session | None:
-    zone = turn.zone(turn.plan.zone_of_slot(slot))
-    return zone.session if zone.phase in ("open", "settling") else None
+def _visits(turn: Turn, slot: str) -> list[Session]:
+    """The running sessions that a slot belongs to."""
+    return list(turn.zone(turn.plan.visited(turn.plan.zone_of_slot(slot))).sessions)
+
+
+def _who_may_take(turn: Turn, slot: str) -> list[Session]:
+    """Whose hands can be at a slot: those of a cabinet's session while its door is open, those of everybody in a room."""
+    zone = turn.plan.visited(turn.plan.zone_of_slot(slot))
+    if turn.rules(zone).kind == "room":
+        return [session for session in turn.zone(zone).sessions if session.inside]
+    return turn.zone(zone).sessions[:1] if turn.zone(zone).phase in ("open", "settling") else []
 
 
 def _tolerance(turn: Turn, slot: str) -> float:

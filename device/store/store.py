@@ -15,7 +15,23 @@ from device.domain.events import ClockCorrelated, StoreStarted, StoreStopping
 from device.domain.facts import Fact
 from device.domain.identification import Identify
 from device.domain.moment import Moment
-from device.store import alarms, answers, authentication, codes, commands, devices, doors, entrance, inputs, sales, sessions, shelves, views
+from device.store import (
+    alarms,
+    answers,
+    authentication,
+    codes,
+    commands,
+    devices,
+    doors,
+    entrance,
+    inputs,
+    rooms,
+    sales,
+    sessions,
+    shelves,
+    views,
+    visits,
+)
 from device.store.authentication import Challenge, Refusal
 from device.store.cold import ColdStore
 from device.store.inputs import Happening
@@ -105,11 +121,10 @@ class Store:
                 return
             _, name = min(due)
             kind, _, place = name.partition(":")
-            known = place in self.plan.zones or place in self.plan.locks or place in self.plan.thermometer_zone
-            if not known:
-                turn.stop_timer(name)
-                continue
-            self._due(turn, kind, place)
+            if place in self.plan.zones or place in self.plan.locks or place in self.plan.thermometer_zone:
+                self._due(turn, kind, place)
+            else:
+                self._visitor_due(turn, kind, place)
             if self.state.timers.get(name, turn.moment.uptime + 1) <= turn.moment.uptime:
                 turn.stop_timer(name)
 
@@ -117,8 +132,7 @@ class Store:
         match kind:
             case "window":
                 turn.stop_timer(f"window:{place}")
-                if sessions.in_phase(turn, place, "window_passed"):
-                    sessions.trigger(turn, place, "window_passed")
+                self._window_passed(turn, place)
             case "session":
                 turn.stop_timer(f"session:{place}")
                 if sessions.in_phase(turn, place, "time_up"):
@@ -140,12 +154,28 @@ class Store:
             case _:
                 raise KeyError(f"no such timer: {kind}")
 
+    def _visitor_due(self, turn: Turn, kind: str, session: str) -> None:
+        """A timer of one visitor of a room; of somebody or something that is no longer there it means nothing."""
+        for zone, state in self.state.zones.items():
+            visitor = state.visitor(session)
+            if visitor and zone in self.plan.zones:
+                rooms.due(turn, kind, zone, visitor)
+                return
+        turn.stop_timer(f"{kind}:{session}")
+
+    def _window_passed(self, turn: Turn, zone: str) -> None:
+        if self.plan.zones[zone].kind == "room":
+            if turn.zone(zone).phase == "unlocked":
+                rooms.trigger(turn, zone, "window_passed")
+        elif sessions.in_phase(turn, zone, "window_passed"):
+            sessions.trigger(turn, zone, "window_passed")
+
     def _begin(self, turn: Turn, what: inputs.Begin) -> None:
         if self.state.boot and self.state.boot != turn.moment.boot:
             away_s = max(0.0, turn.moment.wall - self.state.wall) if turn.moment.trusted and self.state.trusted else 0.0
             shift = turn.moment.uptime - (self.state.uptime + away_s)
             turn.note(Rebased(shift))
-        resumed = tuple(zone.session.id for zone in self.state.zones.values() if zone.session)
+        resumed = tuple(session.id for zone in self.state.zones.values() for session in zone.sessions)
         turn.tell(StoreStarted(what.version, turn.moment.boot, what.reason, resumed), self.plan.layout.store.id)
         for command in [name for name, seen in self.state.commands.items() if seen.status == "accepted"]:
             answers.finish(turn, command, "failed", reason="interrupted")
@@ -162,8 +192,8 @@ class Store:
         """What has left the configuration: its session ends, with review, its alarms are over, its counts mean nothing."""
         zones = tuple(zone for zone in self.state.zones if zone not in self.plan.zones)
         for zone in zones:
-            if turn.zone(zone).session and sessions.in_phase(turn, zone, "ended"):
-                sessions.trigger(turn, zone, "ended", "timeout")
+            for session in list(turn.zone(zone).sessions):
+                visits.finish(turn, session, "timeout")
         slots = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
         places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
         for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
@@ -175,8 +205,8 @@ class Store:
     def _halt(self, turn: Turn, what: inputs.Halt) -> None:
         open_doors = []
         for zone in self.plan.zones:
-            if turn.zone(zone).phase == "unlocked":
-                sessions.trigger(turn, zone, "window_passed")
+            if turn.zone(zone).phase == "unlocked" and not self.plan.zones[zone].inside:
+                self._window_passed(turn, zone)
             elif turn.door_shut(zone):
                 for lock in self.plan.locks_of(zone):
                     if turn.live.relay_unlocked.get(lock.id) is not False:
@@ -236,13 +266,25 @@ class Store:
     def _door_moved(self, turn: Turn, fact: facts.DoorMoved) -> None:
         zone = self.plan.locks[fact.lock].zone
         is_open = doors.door_moved(turn, fact)
-        if is_open is not None:
+        if is_open is None:
+            pass
+        elif self.plan.zones[zone].kind == "room":
+            rooms.door_moved(turn, zone, is_open)
+        elif self.plan.zones[zone].inside:
+            rooms.niche(turn, zone, "opened" if is_open else "closed")
+        else:
             sessions.trigger(turn, zone, "opened" if is_open else "closed")
         doors.secure(turn, fact.lock)
 
     def _lock_driven(self, turn: Turn, fact: facts.LockDriven) -> None:
         failed = doors.lock_driven(turn, fact)
-        if failed:
+        if not failed:
+            return
+        if self.plan.zones[failed].kind == "room":
+            rooms.unlock_failed(turn, failed, fact.reason)
+        elif self.plan.zones[failed].inside:
+            alarms.raise_alarm(turn, "lock_jammed", failed, failed, lock=fact.lock, reason=fact.reason)
+        else:
             sessions.unlock_failed(turn, failed, fact.reason)
 
     def _device_lost(self, turn: Turn, fact: facts.DeviceLost) -> None:
@@ -252,8 +294,18 @@ class Store:
         devices.lost(turn, fact)
 
     def _at_rest(self, turn: Turn, zone: str | None) -> None:
-        if zone:
+        if zone is None:
+            return
+        visited = self.plan.visited(zone)
+        if self.plan.zones[visited].kind == "room":
+            rooms.settled(turn, visited)
+        else:
             sessions.settle_if_at_rest(turn, zone)
+
+    def _exit_pressed(self, turn: Turn, fact: facts.ExitPressed) -> None:
+        zone = self.plan.locks[fact.lock].zone
+        if self.plan.zones[zone].kind == "room":
+            rooms.exit_used(turn, zone)
 
     def _tag(self, turn: Turn, fact: facts.TagArrived | facts.TagDeparted) -> None:
         sessions.tag_moved(turn, fact, gtin_of(bytes.fromhex(fact.epc)))
@@ -328,7 +380,7 @@ _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
     facts.DoorMoved: Store._door_moved,
     facts.BoltMoved: lambda store, turn, fact: doors.bolt_moved(turn, fact),
     facts.RelayMoved: lambda store, turn, fact: doors.relay_moved(turn, fact),
-    facts.ExitPressed: lambda store, turn, fact: None,
+    facts.ExitPressed: Store._exit_pressed,
     facts.InputChanged: lambda store, turn, fact: devices.input_changed(turn, fact),
     facts.CodeRead: Store._code_read,
     facts.TagArrived: Store._tag,

@@ -208,6 +208,8 @@ class Picture:
         }
 
     def _move(self, event: ItemTaken | ItemReturned, zone: str, time: str) -> None:
+        if event.session is None or event.gtin is None:
+            return
         basket = self._baskets.get(event.session)
         if basket is None:
             basket = self._baskets[event.session] = Basket(zone, "shop", time, whole=False)

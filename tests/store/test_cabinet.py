@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import get_args
 
+from device.store import rooms
 from device.store.cabinet import TABLE, Action, Trigger
 from device.store.sessions import _ACTIONS
 from device.store.state import Phase
@@ -13,13 +14,14 @@ from device.store.state import Phase
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_picture_in_the_docs_is_that_of_the_table() -> None:
+def test_the_pictures_in_the_docs_are_those_of_the_tables() -> None:
     spec = importlib.util.spec_from_file_location("draw_cabinet", DOCS / "draw_cabinet.py")
     assert spec is not None
     assert spec.loader is not None
     drawing = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(drawing)
-    assert drawing.PAGE.read_text() == drawing.page()
+    for path, text in drawing.pages().items():
+        assert path.read_text() == text
 
 
 def test_every_phase_can_be_reached_and_every_trigger_means_something() -> None:
@@ -46,3 +48,19 @@ def test_only_a_grant_to_a_shut_cabinet_unlocks() -> None:
 def test_a_lock_goes_back_whenever_the_door_has_closed_behind_an_opening() -> None:
     for phase in ("open", "forced", "overstayed"):
         assert "lock" in TABLE[phase, "closed"].actions
+
+
+def test_a_door_of_a_room_or_in_one_means_something_whenever_it_moves() -> None:
+    for phase in {row.phase for row in rooms.ROOM.values()}:
+        for trigger in ("opened", "left_by", "closed"):
+            assert (phase, trigger) in rooms.ROOM or (phase, trigger) == ("open", "opened")
+    for phase in {row.phase for row in rooms.NICHE.values()}:
+        for inner in get_args(rooms.NicheTrigger):
+            assert (phase, inner) in rooms.NICHE
+
+
+def test_every_action_of_a_room_is_used_and_can_be_done() -> None:
+    used = {action for row in rooms.ROOM.values() for action in row.actions}
+    assert used == set(get_args(rooms.RoomAction)) == set(rooms._ROOM_ACTIONS)
+    used_inside = {action for row in rooms.NICHE.values() for action in row.actions}
+    assert used_inside == set(get_args(rooms.NicheAction)) == set(rooms._NICHE_ACTIONS)

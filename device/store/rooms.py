@@ -1,0 +1,297 @@
+"""Rooms that are walked into, and the cabinets inside them, as two literal tables. Read ``cabinet`` first; a row means the same here.
+
+What is different: a session of a room is not about its door. It begins when the entrance opens for a code, goes on while the door is
+shut, and ends on the way out. Four thoughts explain the rest:
+
+* **The way out needs nothing.** The door can always be opened from within, by hardware; here that is only observed. Whoever opens it with
+  somebody inside, or right after the exit device was used, has not forced it.
+* A visitor is gone when the code was shown at a reader on the way out and the door has been used; or when the door was used from within
+  and presence then says that the room is empty. Where there is no presence input, one who was alone is taken to have left.
+* The cabinets in a room are open while somebody is in it, and locked when nobody is.
+* With several visitors a pick is nobody's, and all of them need review (``basket.nobodys``): honest, and a reason to let one in at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from device.domain.events import EndReason, Purpose
+from device.store import answers, basket, doors, shelves, visits
+from device.store.notes import PhaseChanged, VisitorMoved
+from device.store.state import Phase, Session
+from device.store.turn import Turn
+
+RoomTrigger = Literal["granted", "let_out", "opened", "left_by", "closed", "window_passed"]
+RoomAction = Literal[
+    "unlock", "lock", "relock_on_open", "watch_door", "unwatch_door", "raise_forced", "enter", "walk_out", "leave", "give_up"
+]
+NicheTrigger = Literal["room_entered", "room_empty", "opened", "closed"]
+NicheAction = Literal["unlock", "lock", "watch_door", "unwatch_door", "raise_forced"]
+
+EXIT_S = 10.0
+"""A door that opens this soon after the exit device was used was opened by it."""
+
+
+class RoomRow(NamedTuple):
+    """What follows: the next phase of the entrance, and what is done on the way."""
+
+    phase: Phase
+    actions: tuple[RoomAction, ...] = ()
+
+
+class NicheRow(NamedTuple):
+    """What follows for a cabinet in a room."""
+
+    phase: Phase
+    actions: tuple[NicheAction, ...] = ()
+
+
+ROOM: dict[tuple[Phase, RoomTrigger], RoomRow] = {
+    ("shut", "granted"): RoomRow("unlocked", ("unlock",)),
+    ("shut", "let_out"): RoomRow("unlocked", ("unlock",)),
+    ("shut", "left_by"): RoomRow("open", ("walk_out", "watch_door")),
+    ("shut", "opened"): RoomRow("forced", ("raise_forced", "watch_door")),
+    ("shut", "closed"): RoomRow("shut"),
+    ("unlocked", "opened"): RoomRow("open", ("relock_on_open", "enter", "watch_door")),
+    ("unlocked", "left_by"): RoomRow("open", ("relock_on_open", "enter", "walk_out", "watch_door")),
+    ("unlocked", "let_out"): RoomRow("unlocked"),
+    ("unlocked", "window_passed"): RoomRow("shut", ("lock", "give_up")),
+    ("unlocked", "closed"): RoomRow("unlocked"),
+    ("open", "let_out"): RoomRow("open"),
+    ("open", "opened"): RoomRow("open"),
+    ("open", "left_by"): RoomRow("open", ("walk_out",)),
+    ("open", "closed"): RoomRow("shut", ("lock", "unwatch_door", "leave")),
+    ("forced", "opened"): RoomRow("forced"),
+    ("forced", "left_by"): RoomRow("forced"),
+    ("forced", "closed"): RoomRow("shut", ("lock", "unwatch_door")),
+}
+
+NICHE: dict[tuple[Phase, NicheTrigger], NicheRow] = {
+    ("shut", "room_entered"): NicheRow("unlocked", ("unlock",)),
+    ("shut", "room_empty"): NicheRow("shut"),
+    ("shut", "opened"): NicheRow("forced", ("raise_forced", "watch_door")),
+    ("shut", "closed"): NicheRow("shut"),
+    ("unlocked", "room_entered"): NicheRow("unlocked", ("unlock",)),
+    ("unlocked", "room_empty"): NicheRow("shut", ("lock",)),
+    ("unlocked", "opened"): NicheRow("open", ("watch_door",)),
+    ("unlocked", "closed"): NicheRow("unlocked"),
+    ("open", "room_entered"): NicheRow("open"),
+    ("open", "room_empty"): NicheRow("overstayed"),
+    ("open", "opened"): NicheRow("open"),
+    ("open", "closed"): NicheRow("unlocked", ("unwatch_door",)),
+    ("overstayed", "room_entered"): NicheRow("open"),
+    ("overstayed", "room_empty"): NicheRow("overstayed"),
+    ("overstayed", "opened"): NicheRow("overstayed"),
+    ("overstayed", "closed"): NicheRow("shut", ("lock", "unwatch_door")),
+    ("forced", "room_entered"): NicheRow("open"),
+    ("forced", "room_empty"): NicheRow("forced"),
+    ("forced", "opened"): NicheRow("forced"),
+    ("forced", "closed"): NicheRow("shut", ("lock", "unwatch_door")),
+}
+
+
+def start(
+    turn: Turn,
+    zone: str,
+    purpose: Purpose,
+    subject: str,
+    *,
+    order: str | None = None,
+    order_lines: dict[str, int] | None = None,
+    command: str | None = None,
+    jti: str | None = None,
+) -> None:
+    """Let somebody into a room."""
+    session = visits.begin(turn, zone, purpose, subject, order=order, order_lines=order_lines, command=command, jti=jti)
+    turn.start_timer(f"stay:{session.id}", turn.rules(zone).max_session_s)
+    trigger(turn, zone, "granted")
+
+
+def trigger(turn: Turn, zone: str, what: RoomTrigger) -> None:
+    """Go through one row of the entrance's table."""
+    phase = turn.zone(zone).phase
+    row = ROOM[phase, what]
+    if row.phase != phase:
+        turn.note(PhaseChanged(zone, row.phase))
+    for action in row.actions:
+        _ROOM_ACTIONS[action](turn, zone)
+
+
+def niche(turn: Turn, zone: str, what: NicheTrigger) -> None:
+    """Go through one row of the table of a cabinet in a room."""
+    phase = turn.zone(zone).phase
+    row = NICHE[phase, what]
+    if row.phase != phase:
+        turn.note(PhaseChanged(zone, row.phase))
+    for action in row.actions:
+        _NICHE_ACTIONS[action](turn, zone)
+
+
+def door_moved(turn: Turn, zone: str, is_open: bool) -> None:
+    """The entrance opened or closed."""
+    if not is_open:
+        trigger(turn, zone, "closed")
+        return
+    exit_at = turn.live.exit_at.get(zone)
+    from_within = exit_at is not None and turn.moment.uptime - exit_at <= EXIT_S
+    expected = turn.zone(zone).phase == "unlocked"
+    trigger(turn, zone, "left_by" if from_within or (visitors(turn, zone) and not expected) else "opened")
+
+
+def exit_used(turn: Turn, zone: str) -> None:
+    """An exit button or exit input of the room: remembered, since it opens the door by itself."""
+    turn.live.exit_at[zone] = turn.moment.uptime
+    if turn.zone(zone).phase == "open":
+        trigger(turn, zone, "left_by")
+
+
+def presence_changed(turn: Turn, zone: str) -> None:
+    """Presence says that the room is empty: whoever left by the door has left."""
+    if zone in turn.live.walked_out and turn.zone(zone).phase == "shut" and not _somebody_present(turn, zone):
+        _all_leave(turn, zone)
+
+
+def shown_on_the_way_out(turn: Turn, zone: str, jti: str | None, subject: str) -> bool:
+    """A code at a reader on the way out: its visitor is leaving. False where nobody inside has that code."""
+    for session in visitors(turn, zone):
+        if session.jti == jti and session.subject == subject:
+            turn.note(VisitorMoved(zone, session.id, inside=True, leaving=True))
+            trigger(turn, zone, "let_out")
+            return True
+    return False
+
+
+def unlock_failed(turn: Turn, zone: str, reason: str) -> None:
+    """The entrance would not open: who wanted in has not come."""
+    if turn.zone(zone).phase != "unlocked":
+        return
+    for session in turn.zone(zone).sessions:
+        if session.command and not session.inside:
+            answers.finish(turn, session.command, "failed", reason=reason or "lock")
+    trigger(turn, zone, "window_passed")
+
+
+def visitors(turn: Turn, zone: str) -> list[Session]:
+    """Who is in a room."""
+    return [session for session in turn.zone(zone).sessions if session.inside]
+
+
+def end(turn: Turn, zone: str, session: Session, reason: EndReason) -> None:
+    """End one session now, whatever the doors do."""
+    for timer in ("stay", "leave", "rest"):
+        turn.stop_timer(f"{timer}:{session.id}")
+    entered = session.inside
+    visits.finish(turn, session, reason)
+    if turn.zone(zone).phase == "unlocked" and not entered:
+        turn.note(PhaseChanged(zone, "shut"))
+        doors.lock(turn, zone)
+    if entered and not visitors(turn, zone):
+        for inner in turn.plan.inside(zone):
+            niche(turn, inner, "room_empty")
+
+
+def end_all(turn: Turn, zone: str, reason: EndReason) -> None:
+    for session in list(turn.zone(zone).sessions):
+        end(turn, zone, session, reason)
+
+
+def settled(turn: Turn, zone: str) -> None:
+    """End the sessions whose visitors have left, once their settling time is over and no plate moves."""
+    if not all(shelves.at_rest(turn, place) for place in (zone, *turn.plan.inside(zone))):
+        return
+    for session in list(turn.zone(zone).sessions):
+        if f"rest:{session.id}" in turn.state.timers:
+            end(turn, zone, session, "exit")
+
+
+def due(turn: Turn, kind: str, zone: str, session: Session) -> None:
+    """A timer of one visitor."""
+    turn.stop_timer(f"{kind}:{session.id}")
+    if kind == "stay":
+        end(turn, zone, session, "timeout")
+    elif kind == "leave":
+        turn.start_timer(f"rest:{session.id}", REST_LIMIT_S)
+        settled(turn, zone)
+    elif kind == "rest":
+        basket.review(turn, session, "unexplained_step")
+        end(turn, zone, session, "exit")
+
+
+REST_LIMIT_S = 2.0
+"""As in ``sessions``."""
+
+
+def _somebody_present(turn: Turn, zone: str) -> bool:
+    return any(turn.live.inputs.get(each, True) for each in turn.plan.inputs_of(zone, "presence"))
+
+
+def _enter(turn: Turn, zone: str) -> None:
+    entering = [session for session in turn.zone(zone).sessions if not session.inside]
+    for session in entering:
+        turn.note(VisitorMoved(zone, session.id, inside=True, leaving=False))
+        visits.answer_opened(turn, session)
+    if entering:
+        turn.live.walked_out.discard(zone)
+        for inner in turn.plan.inside(zone):
+            niche(turn, inner, "room_entered")
+
+
+def _walk_out(turn: Turn, zone: str) -> None:
+    turn.live.walked_out.add(zone)
+
+
+def _leave(turn: Turn, zone: str) -> None:
+    """The door has closed: who showed the code has left, and of those who used the door, whom presence no longer sees."""
+    for session in visitors(turn, zone):
+        if session.leaving:
+            _start_leaving(turn, session)
+    if zone not in turn.live.walked_out:
+        return
+    if turn.plan.inputs_of(zone, "presence"):
+        presence_changed(turn, zone)
+    elif len(visitors(turn, zone)) == 1:
+        _all_leave(turn, zone)
+
+
+def _all_leave(turn: Turn, zone: str) -> None:
+    turn.live.walked_out.discard(zone)
+    for session in visitors(turn, zone):
+        _start_leaving(turn, session)
+
+
+def _start_leaving(turn: Turn, session: Session) -> None:
+    if f"leave:{session.id}" not in turn.state.timers and f"rest:{session.id}" not in turn.state.timers:
+        turn.stop_timer(f"stay:{session.id}")
+        turn.start_timer(f"leave:{session.id}", turn.rules(session.zone).settle_s)
+
+
+def _give_up(turn: Turn, zone: str) -> None:
+    """Nobody used the door: who wanted in has not come, who wanted out is still here."""
+    for session in list(turn.zone(zone).sessions):
+        if not session.inside:
+            end(turn, zone, session, "never_opened")
+        elif session.leaving:
+            turn.note(VisitorMoved(zone, session.id, inside=True, leaving=False))
+
+
+_ROOM_ACTIONS: dict[RoomAction, Callable[[Turn, str], None]] = {
+    "unlock": doors.unlock,
+    "lock": doors.lock,
+    "relock_on_open": doors.relock_on_open,
+    "watch_door": doors.watch_door,
+    "unwatch_door": doors.unwatch_door,
+    "raise_forced": doors.raise_forced,
+    "enter": _enter,
+    "walk_out": _walk_out,
+    "leave": _leave,
+    "give_up": _give_up,
+}
+
+_NICHE_ACTIONS: dict[NicheAction, Callable[[Turn, str], None]] = {
+    "unlock": doors.hold_open,
+    "lock": doors.lock,
+    "watch_door": doors.watch_door,
+    "unwatch_door": doors.unwatch_door,
+    "raise_forced": doors.raise_forced,
+}

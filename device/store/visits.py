@@ -1,0 +1,153 @@
+"""Visits: how a session starts and ends, wherever it is. What comes between is ``sessions``' (cabinets) and ``rooms``'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from device.domain.events import (
+    EndReason,
+    OrderLineResult,
+    OrderResult,
+    Purpose,
+    RestockLine,
+    ReviewReason,
+    SessionEnded,
+    SessionStarted,
+)
+from device.domain.layout import Slot
+from device.store import answers, basket, stock
+from device.store.notes import OrderPickedUp, SessionDetails
+from device.store.state import Session
+from device.store.turn import Turn
+
+
+def begin(
+    turn: Turn,
+    zone: str,
+    purpose: Purpose,
+    subject: str,
+    *,
+    order: str | None = None,
+    order_lines: Mapping[str, int] | None = None,
+    command: str | None = None,
+    jti: str | None = None,
+) -> Session:
+    """Write down that somebody may come in. Nothing moves yet."""
+    session = f"{turn.epoch}-s{turn.state.seq + 1}"
+    turn.tell(SessionStarted(session, zone, purpose, subject, order), zone)
+    slots = covered(turn, zone)
+    prices = {gtin: turn.plan.products[gtin].price_minor for slot in slots for gtin in slot.products if gtin in turn.plan.products}
+    expected = {slot.id: {gtin: turn.slot(slot.id).counts.get(gtin) for gtin in slot.products} for slot in slots}
+    turn.note(SessionDetails(session, zone, command, dict(order_lines or {}), prices, expected, jti))
+    started = turn.zone(zone).visitor(session)
+    assert started is not None
+    if any(slot.id in turn.live.untrusted for slot in slots):
+        basket.review(turn, started, "untrusted_plate")
+    return started
+
+
+def finish(turn: Turn, session: Session, reason: EndReason) -> None:
+    """Say what a session came to: its cart, and what is doubtful about it."""
+    _final_doubts(turn, session, reason)
+    charged = session.purpose in ("shop", "pickup")
+    cart = basket.cart(turn, session) if charged else ()
+    restock = _restocked(turn, session) if session.purpose == "restock" else None
+    reviews: tuple[ReviewReason, ...] = tuple(session.reviews)
+    turn.tell(
+        SessionEnded(
+            session=session.id,
+            zone=session.zone,
+            purpose=session.purpose,
+            subject=session.subject,
+            reason=reason,
+            cart=cart,
+            total_minor=sum(line.total_minor for line in cart),
+            currency=turn.plan.layout.store.currency,
+            needs_review=bool(reviews),
+            review_reasons=reviews,
+            started=turn.time(session.started_wall),
+            duration_s=round(max(0.0, turn.moment.uptime - session.started), 3),
+            order=_order_result(session) if session.purpose == "pickup" else None,
+            restock=restock,
+        ),
+        session.zone,
+    )
+    if session.order and reason != "never_opened":
+        turn.note(OrderPickedUp(session.order))
+    if session.command:
+        answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": False})
+
+
+def answer_opened(turn: Turn, session: Session | None) -> None:
+    """Tell whoever commanded it that the door has been opened."""
+    if session and session.command:
+        after_s = round(turn.moment.uptime - session.started, 3)
+        answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": True, "opened_after_s": after_s})
+
+
+def covered(turn: Turn, zone: str) -> list[Slot]:
+    """The slots that a session in a zone is about: its own, and those of the cabinets in a room."""
+    return [slot for place in (zone, *turn.plan.inside(zone)) for slot in turn.plan.slots_of(place)]
+
+
+def reads_tags(turn: Turn, zone: str) -> bool:
+    """Whether tags say something about a zone now: it has readers, all of them online, and products that are tagged."""
+    readers = [reader for reader, where in turn.plan.rfid_zone.items() if where == zone]
+    if not readers or not all(turn.live.online.get(reader) for reader in readers):
+        return False
+    return any(turn.plan.products[gtin].tagged for slot in turn.plan.slots_of(zone) for gtin in slot.products if gtin in turn.plan.products)
+
+
+def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
+    """What can only be said at the end."""
+    if reason == "never_opened":
+        return
+    slots = covered(turn, session.zone)
+    if reason == "timeout":
+        basket.review(turn, session, "timeout")
+    if reason != "door_closed" and any(slot.id in turn.live.moving for slot in slots):
+        basket.review(turn, session, "unexplained_step")
+    if any(slot.id in turn.live.untrusted for slot in slots) and "gap" not in session.reviews:
+        basket.review(turn, session, "untrusted_plate")
+    if reason == "door_closed" and session.purpose in ("shop", "pickup") and reads_tags(turn, session.zone):
+        _compare_tags(turn, session)
+
+
+def _compare_tags(turn: Turn, session: Session) -> None:
+    """Weight and tags must tell the same story of tagged products."""
+    by_weight = basket.quantities(session)
+    by_tag: dict[str, int] = {}
+    for gtin in session.tags.values():
+        by_tag[gtin] = by_tag.get(gtin, 0) + 1
+    for gtin in sorted({*by_weight, *by_tag}):
+        product = turn.plan.products.get(gtin)
+        if product is None or not product.tagged:
+            continue
+        difference = by_weight.get(gtin, 0) - by_tag.get(gtin, 0)
+        if difference:
+            basket.review(turn, session, "weight_without_tag" if difference > 0 else "tag_without_weight")
+
+
+def _order_result(session: Session) -> OrderResult:
+    taken = basket.quantities(session)
+    lines = []
+    for gtin in [*session.order_lines, *(gtin for gtin in taken if gtin not in session.order_lines)]:
+        asked, got = session.order_lines.get(gtin, 0), max(0, taken.get(gtin, 0))
+        if asked or got:
+            lines.append(OrderLineResult(gtin, asked, got, max(0, asked - got), max(0, got - asked)))
+    return OrderResult(session.order or "", tuple(lines))
+
+
+def _restocked(turn: Turn, session: Session) -> tuple[RestockLine, ...]:
+    """Compare the books with the scales; where a slot has one product, the scale wins."""
+    lines = []
+    for slot in covered(turn, session.zone):
+        measured = stock.weighed(turn, slot.id) if slot.id not in turn.live.untrusted else None
+        for gtin in slot.products:
+            expected = session.expected.get(slot.id, {}).get(gtin)
+            count = measured if measured is not None else turn.slot(slot.id).counts.get(gtin)
+            if measured is not None:
+                stock.put(turn, slot.id, gtin, measured, "restocked")
+            difference = count - expected if count is not None and expected is not None else None
+            lines.append(RestockLine(slot.id, gtin, expected, count, difference))
+    return tuple(lines)
