@@ -18,7 +18,7 @@ two levels is the step. Three things make that work on real load cells (figures 
 from __future__ import annotations
 
 from collections import deque
-from math import sqrt
+from math import inf, sqrt
 from statistics import median
 from typing import NamedTuple
 
@@ -39,6 +39,8 @@ STEADY_S = 1.5
 NOISY_S = 8.0
 NOISIER = 3.0
 NOISE_G = 3.0
+ALONE_SAMPLES = 3.5
+"""A wild sample is a glitch where so many before it were not wild: a slammed door shakes a plate for many in a row."""
 _LANE = 16
 _FIRST_SIGMA_G = 1.0
 _FIRST_RHO = 0.3
@@ -70,6 +72,7 @@ class Plate:
         "_last_but_one",
         "_level",
         "_next_report",
+        "_off_at",
         "_ones",
         "_pace",
         "_recent",
@@ -114,6 +117,7 @@ class Plate:
         self._born = 0.0
         self._next_report = 0.0
         self._glitches: deque[float] = deque(maxlen=GLITCHES)
+        self._off_at = -inf
         self._set_calibration(calibration)
         self.set_pace(pace)
         self.wait()
@@ -295,8 +299,10 @@ class Plate:
         self._recent.append(grams)
         del self._recent[: -4 * self._pace.window]
         if bounded != residual:
-            self._glitches.append(at)
-            if self._glitching(at):
+            alone, self._off_at = at - self._off_at > ALONE_SAMPLES * self._pace.seconds, at
+            if alone:
+                self._glitches.append(at)
+            if alone and self._glitching(at):
                 return self.distrust(at, "glitching")
         return self._start_moving(at) if max(self._up, self._down) > self._pace.onset * allowance else None
 

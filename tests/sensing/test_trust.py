@@ -194,3 +194,18 @@ def test_a_cell_wired_the_other_way_round_counts_down() -> None:
     (step,) = [fact for fact in facts_of(scale, samples) if isinstance(fact, WeightStep)]
     assert step.delta == pytest.approx(-750, abs=3)
     assert step.sd > 0
+
+
+@pytest.mark.parametrize("rate_hz", [10.0, 40.0, 80.0])
+def test_a_slammed_door_shakes_a_plate_and_costs_it_no_trust(rate_hz: float) -> None:
+    for seed in range(20):
+        rng = Random(seed)
+
+        def slam(t: float, rng: Random = rng) -> float:
+            since = (t - 10.0) % 2.5 if t >= 10.0 else None
+            return 0.0 if since is None else rng.gauss(0, 60.0) * 2.718 ** (-since / 0.15)
+
+        scale = sense(stream_scale(rate_hz=rate_hz))
+        facts = facts_of(scale, Signal(seed, rate_hz=rate_hz, extra=[slam]).samples(30))
+        assert reasons(facts) == [None]
+        assert [fact for fact in facts if isinstance(fact, WeightStep)] == []
