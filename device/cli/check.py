@@ -14,7 +14,7 @@ from device.config import Configuration, load
 from device.config.faults import shown
 from device.config.lint import lint
 from device.domain.layout import Device, GpioInput, ModbusInput, Zone
-from device.drivers import DRIVERS, Kind
+from device.drivers import DRIVERS, Kind, missing_library
 from device.errors import ConfigError, Fault
 
 
@@ -48,6 +48,8 @@ def _must_be_drivable(configuration: Configuration) -> None:
             if (kind, device.driver) not in DRIVERS:
                 known = ", ".join(name for of, name in DRIVERS if of == kind)
                 faults.append(Fault(f"{kind}[{place}].driver", shown(device.driver), f"this version has no such driver, only {known}"))
+            elif missing := missing_library(kind, device.driver):
+                faults.append(Fault(f"{kind}[{place}].driver", shown(device.driver), missing))
     if faults:
         raise ConfigError(faults)
 

@@ -7,6 +7,7 @@ load what it does not run.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("scale", "modbus-loadcell"): _in("modbus_loadcell"),
     ("rfid", "r200"): _in("r200"),
     ("rfid", "uhfreader18"): _in("uhfreader18"),
+    ("rfid", "llrp"): _in("llrp"),
     ("reader", "gm65"): _in("gm65"),
     ("reader", "line"): _in("line"),
     ("reader", "rdm6300"): _in("rdm6300"),
@@ -51,13 +53,29 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
 """Every driver, by kind and by the name that stands in the configuration."""
 
 
+LIBRARIES: dict[tuple[Kind, str], tuple[str, str]] = {
+    ("rfid", "llrp"): ("llrpkit", "llrp"),
+}
+"""What a driver needs that is not always installed: the library's module, and the extra that brings it."""
+
+
+def missing_library(kind: Kind, name: str) -> str:
+    """What to install before this driver can be used; empty where there is nothing to install. Loads no library."""
+    library, extra = LIBRARIES.get((kind, name), ("", ""))
+    if not library or importlib.util.find_spec(library) is not None:
+        return ""
+    return f"needs the library {library}: pip install 'smartstore[{extra}]'"
+
+
 def driver_for(kind: Kind, entry: Any) -> Driver:
     """The driver of one configured device.
 
-    Raises ConfigError where no such driver is there.
+    Raises ConfigError where no such driver is there, or its library is not installed.
     """
     factory = DRIVERS.get((kind, entry.driver))
     if factory is None:
         known = ", ".join(name for of, name in DRIVERS if of == kind)
         raise ConfigError([Fault(f"{kind} {entry.id}: driver", repr(entry.driver), f"drivers of this kind are {known}")])
+    if missing := missing_library(kind, entry.driver):
+        raise ConfigError([Fault(f"{kind} {entry.id}: driver", repr(entry.driver), missing)])
     return factory(entry)

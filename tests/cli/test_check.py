@@ -37,10 +37,19 @@ def test_every_fault_is_printed_and_the_status_is_78(tmp_path: Path) -> None:
     ]
 
 
-def test_a_driver_that_is_not_in_this_version_is_a_fault(tmp_path: Path) -> None:
-    run = check(written(tmp_path, ('driver = "gm65"', 'driver = "wiegand"')))
+def test_a_driver_whose_library_is_not_installed_says_what_to_install(tmp_path: Path) -> None:
+    path = written(tmp_path, ('driver = "r200"\nport = "serial:/dev/ttyTAGS"', 'driver = "llrp"\nport = "tcp:192.0.2.1:5084"'))
+    assert check(path).returncode == 0
+    program = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "llrpkit" else find(name, *rest)
+from device.cli import main
+main(["check", sys.argv[1]])
+"""
+    run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
     assert run.returncode == 78
-    assert 'reader[0].driver: "wiegand": this version has no such driver, only gm65, line' in run.stderr
+    assert "rfid[0].driver: \"llrp\": needs the library llrpkit: pip install 'smartstore[llrp]'" in run.stderr
 
 
 def test_programs_get_one_object_a_line(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ ENTRIES: dict[tuple[Kind, str], Table] = {
     ("scale", "modbus-loadcell"): ModbusLoadcellScale(id="d", zone="z", driver="modbus-loadcell", port=PORT, channels=16),
     ("rfid", "r200"): RfidReader(id="d", zone="z", driver="r200", port=PORT),
     ("rfid", "uhfreader18"): RfidReader(id="d", zone="z", driver="uhfreader18", port=PORT),
+    ("rfid", "llrp"): RfidReader(id="d", zone="z", driver="llrp", port=parse_port("tcp:h:5084")),
     ("reader", "gm65"): CodeReader(id="d", zone="z", driver="gm65", port=PORT),
     ("reader", "line"): CodeReader(id="d", zone="z", driver="line", port=PORT),
     ("reader", "rdm6300"): CodeReader(id="d", zone="z", driver="rdm6300", port=PORT),
