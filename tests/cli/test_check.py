@@ -45,7 +45,8 @@ import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "llrpkit" else find(name, *rest)
 from device.cli import main
-main(["check", sys.argv[1]])
+sys.argv = ["smartstore", "check", sys.argv[1]]
+main()
 """
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
     assert run.returncode == 78
