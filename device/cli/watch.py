@@ -202,7 +202,9 @@ async def _until_interrupted(url: str, topic: str, as_json: bool, files: Mapping
 async def _watch(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) -> None:
     watcher = Watcher()
     down: str | None = None
-    while True:
+    task = asyncio.current_task()
+    # aiomqtt may make an MqttError of a cancellation; the task remembers that it was asked to end.
+    while task is None or not task.cancelling():
         client = _client(url, files)
         try:
             async with client:

@@ -8,10 +8,13 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiomqtt
 import pytest
 
+from device.errors import UplinkDown
 from device.uplink import Uplink
+from device.uplink.dial import dial
+from device.uplink.endpoint import endpoint_of
+from device.uplink.link import Hello, Link, Publication
 from device.uplink.uplink import WINDOW
 from tests.mosquitto import Mosquitto
 from tests.uplink.memory import EPOCH, ROOT, Inbox, MemoryOutbox, listening, plain_status, running, settings_for, until
@@ -92,24 +95,38 @@ async def test_a_broker_that_is_killed_and_started_under_load_loses_nothing_and_
 
 
 class Backend:
-    """Stores what comes without a gap, and says so. What it missed while it was away comes again, because it gave no receipt."""
+    """Stores what comes without a gap, and says so. What it missed while it was away comes again, because it gave no receipt.
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    On our own link and not on aiomqtt, whose publish waits for ten seconds on a connection that has just been lost.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._endpoint = endpoint_of(url)
         self.stored = 0
 
     async def run(self) -> None:
         while True:
-            with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client("127.0.0.1", self._port) as client:
-                    await client.subscribe(f"{ROOT}/event/#", qos=1)
-                    async for message in client.messages:
-                        assert isinstance(message.payload, bytes)
-                        if json.loads(message.payload)["seq"] == self.stored + 1:
-                            self.stored += 1
-                        with contextlib.suppress(aiomqtt.MqttError):
-                            await client.publish(f"{ROOT}/receipt", json.dumps({"epoch": EPOCH, "upto": self.stored}), qos=1)
+            with contextlib.suppress(UplinkDown):
+                await self._listen()
             await asyncio.sleep(0.05)
+
+    async def _listen(self) -> None:
+        changed = asyncio.Event()
+        link = Link(Hello("backend", 5, 10, None, None, "backend/gone", b"gone", 10, clean=True), changed)
+        await link.open(await dial(self._endpoint, None))
+        try:
+            link.subscribe(f"{ROOT}/event/#")
+            while True:
+                changed.clear()
+                link.check()
+                while (message := link.next_message()) is not None:
+                    if json.loads(message.payload)["seq"] == self.stored + 1:
+                        self.stored += 1
+                    link.acknowledge(message)
+                    link.publish(Publication(f"{ROOT}/receipt", json.dumps({"epoch": EPOCH, "upto": self.stored}).encode(), qos=0))
+                await changed.wait()
+        finally:
+            link.abort("left")
 
 
 async def test_a_backend_that_gives_receipts_misses_nothing_though_the_broker_keeps_nothing(
@@ -118,7 +135,7 @@ async def test_a_backend_that_gives_receipts_misses_nothing_though_the_broker_ke
     monkeypatch.setattr("device.uplink.uplink.RECEIPT_WITHIN_S", 1.0)
     outbox = MemoryOutbox()
     async with Mosquitto(tmp_path) as broker:
-        backend = Backend(broker.port)
+        backend = Backend(broker.url)
         async with running(make(broker.url, outbox, acknowledge="backend")), asyncio.TaskGroup() as group:
             task = group.create_task(backend.run())
             for death in range(1, 4):
