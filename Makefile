@@ -41,7 +41,7 @@ soak: broker $(DEV)
 	@$(BIN)/python -m pytest -m soak --timeout 0
 
 bench: broker $(DEV)
-	@$(BIN)/python -m pytest -q -s tests/bench --timeout 600
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
 
 schema: $(DEV)
 	@$(BIN)/python -m device.config.schema docs/schema
