@@ -11,7 +11,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from device import __version__, watchdog
-from device.app.assembly import calibrations_of, drivers_of, recover, trust_of
+from device.app.assembly import calibrations_of, drivers_of, public_keys_of, recover, trust_of
 from device.app.front import Front
 from device.config import Configuration, load
 from device.domain.commands import InboundCommand
@@ -22,9 +22,12 @@ from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
 from device.engine.core import Core
 from device.engine.loop import Engine
+from device.engine.playback import keyframe
 from device.engine.records import dump_state
 from device.errors import ConfigError, JournalFull
 from device.journal import Row
+from device.recording import Header, Keyframe
+from device.recording.tap import Tap, socket_of
 from device.sensing import Sensing, identify
 from device.store.inputs import Begin, Halt, NewChallenge, Reloaded
 from device.store.plan import Plan
@@ -77,6 +80,8 @@ class App:
             discovery=discovery(layout, configuration.products) if layout.mqtt.homeassistant else None,
             clock_floor=self._clock_floor,
         )
+        tapped = socket_of(layout.journal.path)
+        self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime)
         self._watchdog = Watchdog(("engine",))
         self._stop = asyncio.Event()
         self._stop_reason = "stop"
@@ -106,6 +111,10 @@ class App:
     async def _life(self, group: asyncio.TaskGroup) -> None:
         inbox, recovered = self._engine.inbox, self._recovered
         others = await self._front.open_page(group)
+        try:
+            await self._tap.open()
+        except OSError as error:
+            log.warning("nobody can record what the devices say: %s", error)
         engine = group.create_task(self._engine.run(), name="engine")
         await inbox.tell(Begin(__version__, recovered.reason))
         await inbox.tell(NewChallenge(_challenge()))
@@ -118,6 +127,7 @@ class App:
         log.info("stopping: %s", self._stop_reason)
         watchdog.stopping(self._stop_reason)
         await self._halt()
+        await self._tap.close()
         # The engine before the uplink, which says goodbye for up to three seconds: by then the devices are silent, and that means nothing.
         for task in (*devices, engine, uplink, *others):
             task.cancel()
@@ -175,9 +185,33 @@ class App:
     def second(self, moment: Moment) -> None:
         self._watchdog.beat("engine")
         self._front.second(moment, self._engine.inbox.samples)
+        self._tap.flush()
 
     async def _inbound(self, inbound: InboundCommand) -> None:
         await self._engine.inbox.tell(inbound)
+
+    # What whoever records asks for (``device.recording.tap``)
+
+    def _describe(self) -> Header:
+        moment, plan = self._clock.now(), self._core.store.plan
+        return Header(
+            version=__version__,
+            epoch=self._recovered.journal.epoch,
+            boot=moment.boot,
+            uptime=moment.uptime,
+            wall=moment.wall,
+            trusted=moment.trusted,
+            simulated=self._simulated,
+            layout=plan.layout,
+            products=tuple(plan.products.values()),
+            keys=public_keys_of(self._configuration),
+        )
+
+    def _keyframe(self) -> Keyframe:
+        return keyframe(self._core, self._clock.now().uptime)
+
+    def _hand_over(self, wanted: bool) -> None:
+        self._engine.inbox.listener = self._tap if wanted else None
 
     def _clock_floor(self) -> float | None:
         return None if self._clock.now().wall >= self._clock.floor else self._clock.floor

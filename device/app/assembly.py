@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from device.config import Configuration
@@ -18,6 +19,7 @@ from device.drivers.driver import Driver
 from device.engine.records import restore
 from device.errors import JournalDamaged
 from device.journal import Journal
+from device.recording import Header
 from device.sensing import Calibration
 from device.store import authentication, codes
 from device.store.state import State
@@ -97,3 +99,31 @@ def calibrations_of(state: State) -> dict[tuple[str, int], Calibration]:
         scale, _, channel = key.rpartition("/")
         found[scale, int(channel)] = Calibration(calibration.zero, calibration.per_gram)
     return found
+
+
+def public_keys_of(configuration: Configuration) -> dict[str, list[str]]:
+    """The public keys that sign entry codes and commands, in PEM."""
+    used = {"entry": configuration.entry_keys, "command": configuration.command_keys}
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return {use: [key.public_bytes(*form).decode("ascii") for key in keys] for use, keys in used.items()}
+
+
+def trust_of_recording(header: Header) -> Trust:
+    """Who was trusted where a recording was made. Cards are not in it: nobody enters with one again."""
+    layout = header.layout
+    store = layout.store.id
+    keyrings = {use: Keyring.of(_raw(pem) for pem in pems) for use, pems in header.keys.items()}
+    none = Keyring.of(())
+    return Trust(
+        codes.Rules(store, ZoneInfo(layout.store.timezone), keyrings.get("entry", none), layout.access.issuer),
+        authentication.Rules(
+            store, layout.mqtt.topic.replace("{store}", store), keyrings.get("command", none), layout.access.signed_commands
+        ),
+    )
+
+
+def _raw(pem: str) -> bytes:
+    key = serialization.load_pem_public_key(pem.encode("ascii"))
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("a key of the recording is not an Ed25519 key")
+    return key.public_bytes_raw()

@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": "The whole store on a laptop: broker, simulated firmware, daemon and shoppers.",
     "journal": "Show, export and verify the journal, and draw the evidence of a pick.",
     "keygen": "Make an Ed25519 key pair.",
+    "record": "Record what the devices of a running store say.",
+    "replay": "Play a recording through sensing and store, and print the events.",
     "run": "Run the store.",
     "send": "Send a signed command and print its reply.",
     "token": "Make an entry code.",

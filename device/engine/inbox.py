@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from device.domain.commands import InboundCommand
 from device.domain.facts import Fact
@@ -13,6 +14,14 @@ from device.store.inputs import Happening
 
 EDGES = 256
 """So many facts may wait; then drivers leave their ports alone until there is room."""
+
+
+class Listener(Protocol):
+    """Whoever is told what comes in. Must not raise."""
+
+    def readings(self, readings: Sequence[Reading]) -> None: ...
+
+    def command(self, command: InboundCommand) -> None: ...
 
 
 class Inbox:
@@ -27,6 +36,8 @@ class Inbox:
         self._room = asyncio.Event()
         self._room.set()
         self.samples = 0
+        self.listener: Listener | None = None
+        """Hears all readings and commands while somebody records them."""
 
     @property
     def full(self) -> bool:
@@ -34,6 +45,8 @@ class Inbox:
 
     def put(self, readings: Sequence[Reading]) -> None:
         self.samples += len(readings)
+        if self.listener is not None:
+            self.listener.readings(readings)
         facts = self._sense(readings)
         if facts:
             self._waiting.extend((fact, None) for fact in facts)
@@ -53,6 +66,8 @@ class Inbox:
 
     def tell(self, what: InboundCommand | Happening) -> asyncio.Future[None]:
         """Have something decided; the future is done when what came of it is durable."""
+        if self.listener is not None and isinstance(what, InboundCommand):
+            self.listener.command(what)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((what, done))
         self._arrived.set()
