@@ -18,7 +18,7 @@ from device.engine.core import Core
 from device.errors import JournalFull
 from device.journal import Journal, Row
 from device.store.plan import Plan
-from device.uplink import UplinkHealth
+from device.uplink import UplinkHealth, discovery
 from device.web import Web
 
 log = logging.getLogger("smartstore")
@@ -48,6 +48,8 @@ class Broker(Protocol):
 
     def resend(self, from_seq: int) -> None: ...
 
+    def announce(self, discovery: Mapping[str, object]) -> None: ...
+
 
 class Front:
     """One store's face. ``simulated``: every message says so. ``broker`` is set once there is one; nothing is said before."""
@@ -64,6 +66,7 @@ class Front:
         self._timezone = ZoneInfo(core.store.plan.layout.store.timezone)
         self._board = Board(core, self._publish, self._measured)
         self._shown_plan: Plan | None = None
+        self._announced_plan = core.store.plan
         self._told_status = float("-inf")
         self._told_trust = self.since.trusted
         self._samples = 0
@@ -84,6 +87,11 @@ class Front:
 
     def levels(self, moment: Moment) -> None:
         """Zones and slots may have changed."""
+        plan = self._core.store.plan
+        if plan is not self._announced_plan and plan.layout.mqtt.homeassistant:
+            self._announced_plan = plan
+            layout = plan.layout.model_copy(update={"slot": tuple(plan.slots.values())})
+            self.broker.announce(discovery(layout, plan.products))
         self._furnish_page()
         self._board.levels(moment)
 
