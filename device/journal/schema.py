@@ -11,7 +11,7 @@ Settings, and why:
 - ``mmap_size=0``: a read error of a mapped page is SIGBUS; of a read page it is an error code.
 - ``cell_size_check=ON``: damaged pages are noticed when they are read, before they are believed.
 - ``trusted_schema=OFF``: a schema that somebody planted runs no functions.
-- ``cache_size=-2000``: 2 MB; the journal is written at its end and hardly read.
+- ``cache_size=-256``: 256 kB; the journal is written at its end and hardly read, and a larger cache fills when the file grows and stays full.
 
 Only one connection ever writes or checkpoints. Readers have a connection opened with ``mode=ro``.
 """
@@ -136,7 +136,7 @@ def _open(path: Path, options: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?{options}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
     try:
-        for setting in ("mmap_size=0", "cell_size_check=ON", "trusted_schema=OFF", "cache_size=-2000", "temp_store=MEMORY"):
+        for setting in ("mmap_size=0", "cell_size_check=ON", "trusted_schema=OFF", "cache_size=-256", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {setting}").fetchall()
     except BaseException:
         connection.close()
