@@ -162,7 +162,8 @@ class Rig:
             "a ready store",
         )
         # Levels overtake events.
-        await self.stranger.until(lambda: self.stranger.latest >= self.journalled()[-1]["seq"], "all that was told so far")
+        newest = self.journalled()[-1]["id"]
+        await self.stranger.until(lambda: any(event["id"] == newest for event in self.stranger.events), "all that was told so far")
 
     async def kill_daemon(self) -> None:
         assert self.daemon is not None

@@ -152,8 +152,9 @@ class Stranger:
         return found
 
     def told(self, *kinds: str, after: int = 0) -> list[dict[str, Any]]:
-        """The events so far of these kinds, or of any; each once."""
-        return [event for event in self.events if event["seq"] > after and (not kinds or event["type"] in kinds)]
+        """The events so far of these kinds, or of any, each once; with ``after``, only those of the newest epoch."""
+        events = [event for event in self.events if not kinds or event["type"] in kinds]
+        return [event for event in events if event["epoch"] == self.epoch and event["seq"] > after] if after else events
 
     def send(self, name: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish a command."""
@@ -174,8 +175,14 @@ class Stranger:
         assert all(topic == "event/" + what["type"].replace(".", "/") for topic, what in events)
 
     @property
+    def epoch(self) -> str:
+        """The newest epoch heard of."""
+        return self.events[-1]["epoch"] if self.events else ""
+
+    @property
     def latest(self) -> int:
-        return max((event["seq"] for event in self.events), default=0)
+        """The newest number heard of in the newest epoch."""
+        return max((event["seq"] for event in self.events if event["epoch"] == self.epoch), default=0)
 
 
 def _text(path: Path | None) -> str | None:
