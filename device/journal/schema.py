@@ -11,7 +11,7 @@ Settings, and why:
 - ``mmap_size=0``: a read error of a mapped page is SIGBUS; of a read page it is an error code.
 - ``cell_size_check=ON``: damaged pages are noticed when they are read, before they are believed.
 - ``trusted_schema=OFF``: a schema that somebody planted runs no functions.
-- ``cache_size=-256``: 256 kB; the journal is written at its end and hardly read, and a larger cache fills when the file grows and stays full.
+- ``cache_size=-256``: 256 kB; the journal is hardly read, and a larger cache fills when the file grows and stays full.
 
 Only one connection ever writes or checkpoints. Readers have a connection opened with ``mode=ro``.
 """
