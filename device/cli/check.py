@@ -13,7 +13,7 @@ from device.cli.output import json_option, say
 from device.config import Configuration, load
 from device.config.faults import shown
 from device.config.lint import lint
-from device.domain.layout import Device, GpioInput, ModbusInput, Zone
+from device.domain.layout import Device, GpioInput, ModbusInput, OsdpInput, Zone
 from device.drivers import DRIVERS, Kind, missing_library
 from device.errors import ConfigError, Fault
 
@@ -76,7 +76,7 @@ def _summary(configuration: Configuration, as_json: bool) -> None:
 
 
 def _zones(device: Device) -> tuple[str, ...]:
-    return device.zones if isinstance(device, GpioInput | ModbusInput) else (device.zone,)
+    return device.zones if isinstance(device, GpioInput | ModbusInput | OsdpInput) else (device.zone,)
 
 
 def _hours(zone: Zone) -> str:

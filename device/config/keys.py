@@ -17,6 +17,7 @@ from device.config.products import FAULTS_SHOWN, read_table
 from device.domain.cards import Card
 from device.domain.events import Purpose
 from device.domain.layout import Mqtt
+from device.domain.osdp_key import parse_osdp_key
 
 MAX_BYTES = 64 * 1024
 SHORTEST_CARDS_KEY = 16
@@ -91,6 +92,17 @@ def _card(where: str, row: Mapping[str, str], zones: Set[str], faults: Faults) -
         if zone not in zones:
             faults.add(f"{where}, zones", shown(zone), f"no zone has this id{did_you_mean(zone, zones)}")
     return Card(card_hmac, row.get("name", ""), purpose, named or None) if len(faults) == before else None
+
+
+def check_osdp_key(path: str, file: Path, faults: Faults) -> None:
+    """The key of an OSDP device is there, is one, and is not the one that everybody knows. It is never shown."""
+    content = read_bytes(file, MAX_BYTES, f"{path}.key_file", faults)
+    if content is None:
+        return
+    try:
+        parse_osdp_key(content.decode("ascii", "replace"))
+    except ValueError as error:
+        faults.add(f"{path}.key_file", shown_path(file), str(error))
 
 
 def check_mqtt_files(path: str, mqtt: Mqtt, faults: Faults) -> None:

@@ -12,10 +12,10 @@ from device.config.configuration import Configuration
 from device.config.draft import Draft
 from device.config.faults import Faults, did_you_mean, shown
 from device.config.files import read_text
-from device.config.keys import check_mqtt_files, read_cards, read_cards_key, read_public_keys
+from device.config.keys import check_mqtt_files, check_osdp_key, read_cards, read_cards_key, read_public_keys
 from device.config.products import Catalogue, read_products
 from device.config.rules import check_tables
-from device.config.wiring import check_wiring
+from device.config.wiring import OSDP, check_wiring
 from device.domain.layout import Access, CatalogueSettings, Mqtt, Slot
 from device.errors import ConfigError
 
@@ -43,6 +43,8 @@ def load(path: Path) -> Configuration:
         _check_products(draft, catalogue, faults)
     for place, mqtt in draft.of(Mqtt):
         check_mqtt_files(place, mqtt, faults)
+    for place, device in draft.of(*OSDP):
+        check_osdp_key(place, device.key_file, faults)
     access = next((table for _, table in draft.of(Access)), Access())
     entry_keys = read_public_keys(access.entry_keys, "access.entry_keys", faults)
     command_keys = read_public_keys(access.command_keys, "access.command_keys", faults)

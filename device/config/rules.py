@@ -22,6 +22,10 @@ from device.domain.layout import (
     ModbusThermometer,
     Mqtt,
     MtSicsScale,
+    OsdpInput,
+    OsdpLock,
+    OsdpReader,
+    Reader,
     RfidReader,
     Scale,
     ShelfBoardScale,
@@ -31,12 +35,13 @@ from device.domain.layout import (
     Zone,
 )
 
-LOCKS: tuple[type[Lock], ...] = (ModbusLock, GpioLock)
+LOCKS: tuple[type[Lock], ...] = (ModbusLock, GpioLock, OsdpLock)
 SCALES: tuple[type[Scale], ...] = (MtSicsScale, StreamScale, ShelfBoardScale, ModbusLoadcellScale)
 BOARDS: tuple[type[ShelfBoardScale | ModbusLoadcellScale], ...] = (ShelfBoardScale, ModbusLoadcellScale)
 THERMOMETERS: tuple[type[Thermometer], ...] = (Ds18b20, ModbusThermometer)
-INPUTS: tuple[type[Input], ...] = (GpioInput, ModbusInput)
-DEVICES: tuple[type[Device], ...] = (*LOCKS, *SCALES, RfidReader, *THERMOMETERS, CodeReader, *INPUTS)
+READERS: tuple[type[Reader], ...] = (CodeReader, OsdpReader)
+INPUTS: tuple[type[Input], ...] = (GpioInput, ModbusInput, OsdpInput)
+DEVICES: tuple[type[Device], ...] = (*LOCKS, *SCALES, RfidReader, *THERMOMETERS, *READERS, *INPUTS)
 
 
 def check_tables(draft: Draft, faults: Faults) -> None:
@@ -88,7 +93,7 @@ def _rooms(draft: Draft, faults: Faults) -> None:
             faults.add(f"{path}.inside", shown(zone.inside), "only a cabinet stands inside a room")
         elif kinds.get(zone.inside) == "cabinet":
             faults.add(f"{path}.inside", shown(zone.inside), "must be a zone of kind room, and this is a cabinet")
-    for path, reader in draft.of(CodeReader):
+    for path, reader in draft.of(*READERS):
         if reader.direction != "in" and kinds.get(reader.zone) == "cabinet":
             faults.add(f"{path}.direction", shown(reader.direction), 'must be "in": nobody leaves a cabinet by a reader')
 

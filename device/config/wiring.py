@@ -18,18 +18,24 @@ from device.domain.layout import (
     ModbusLoadcellScale,
     ModbusLock,
     ModbusThermometer,
+    OsdpInput,
+    OsdpLock,
+    OsdpReader,
     RfidReader,
 )
 from device.domain.port import PortAddress, SerialAddress, SysfsAddress, TcpAddress
 
 Modbus = ModbusLock | ModbusLoadcellScale | ModbusThermometer | ModbusInput
 MODBUS = (ModbusLock, ModbusLoadcellScale, ModbusThermometer, ModbusInput)
+Osdp = OsdpLock | OsdpReader | OsdpInput
+OSDP: tuple[type[Osdp], ...] = (OsdpLock, OsdpReader, OsdpInput)
 
 
 def check_wiring(draft: Draft, faults: Faults) -> None:
     """Add every port, pin and Modbus number that two things claim, and every port of a kind that its driver cannot speak on."""
     _port_kinds(draft, faults)
     _shared_ports(draft, faults)
+    _one_key_a_device(draft, faults)
     claimed: dict[Hashable, str] = {}
     for path, device in draft.of(*DEVICES):
         for key, value, what, claim in _claims(device):
@@ -66,12 +72,15 @@ def _port_kinds(draft: Draft, faults: Faults) -> None:
             faults.add(here, found, "must be serial:PATH or tcp:HOST:PORT")
         elif isinstance(device, RfidReader) and device.driver == "llrp" and not isinstance(device.port, TcpAddress):
             faults.add(here, found, "must be tcp:HOST:PORT: LLRP is spoken over TCP")
-        elif _is_modbus(device) and isinstance(device.port, SerialAddress) and device.port.bytesize != 8:
-            faults.add(here, found, "needs bytesize=8: Modbus RTU has 8 data bits")
+        elif isinstance(device.port, SerialAddress) and device.port.bytesize != 8:
+            if _is_modbus(device):
+                faults.add(here, found, "needs bytesize=8: Modbus RTU has 8 data bits")
+            elif isinstance(device, Osdp):
+                faults.add(here, found, "needs bytesize=8: OSDP has 8 data bits")
 
 
 def _shared_ports(draft: Draft, faults: Faults) -> None:
-    """A port has one device, or only Modbus devices that agree on how it is opened."""
+    """A port has one device, or only Modbus devices, or only OSDP devices, that agree on how it is opened."""
     first: dict[Hashable, tuple[str, Device, PortAddress]] = {}
     for path, device in draft.of(*DEVICES):
         if isinstance(device, GpioLock | GpioInput | Ds18b20):
@@ -82,13 +91,26 @@ def _shared_ports(draft: Draft, faults: Faults) -> None:
             continue
         other_path, other, port = first[wire]
         found = shown(str(device.port))
-        if not (_is_modbus(device) and _is_modbus(other)):
-            faults.add(f"{path}.port", found, f"is the port of {other_path} ({shown(other.id)}) already; only Modbus devices share a port")
+        if not (_is_modbus(device) and _is_modbus(other)) and not (isinstance(device, Osdp) and isinstance(other, Osdp)):
+            taken = f"is the port of {other_path} ({shown(other.id)}) already; only Modbus devices share a port, and OSDP devices"
+            faults.add(f"{path}.port", found, taken)
         elif device.port != port:
             faults.add(
                 f"{path}.port",
                 found,
                 f"is also the port of {other_path} ({shown(other.id)}), which opens it in another way: write the same",
+            )
+
+
+def _one_key_a_device(draft: Draft, faults: Faults) -> None:
+    """Lock, reader and inputs at one OSDP address are one device, which has one key."""
+    first: dict[Hashable, tuple[str, Osdp]] = {}
+    for path, device in draft.of(*OSDP):
+        place = (wire_of(device.port), device.address)
+        other_path, other = first.setdefault(place, (path, device))
+        if device.key_file != other.key_file:
+            faults.add(
+                f"{path}.key_file", shown(str(device.key_file)), f"must be that of {other_path}, which is the same device: one address"
             )
 
 
@@ -110,6 +132,21 @@ def _claims(device: Device) -> Iterator[tuple[str, object, str, Hashable]]:
                     yield key, number, f"input {number} of unit {unit}", (wire_of(device.port), unit, "input", number)
         case ModbusInput(unit=unit, input=number):
             yield "input", number, f"input {number} of unit {unit}", (wire_of(device.port), unit, "input", number)
+        case OsdpLock(address=address):
+            yield (
+                "relay",
+                device.relay,
+                f"output {device.relay} of address {address}",
+                (wire_of(device.port), address, "output", device.relay),
+            )
+            for key in ("contact", "bolt", "exit_button"):
+                number = getattr(device, key)
+                if number is not None:
+                    yield key, number, f"input {number} of address {address}", (wire_of(device.port), address, "input", number)
+        case OsdpInput(address=address, input=number):
+            yield "input", number, f"input {number} of address {address}", (wire_of(device.port), address, "input", number)
+        case OsdpReader(address=address):
+            yield "address", address, f"the reader of address {address}", (wire_of(device.port), address, "reader")
         case ModbusThermometer(unit=unit, register_=register):
             yield "register", register, f"input register {register} of unit {unit}", (wire_of(device.port), unit, "register", register)
         case ModbusLoadcellScale(unit=unit):

@@ -116,6 +116,8 @@ Name = Annotated[str, Field(max_length=200)]
 Celsius = Annotated[float, Field(ge=-80, le=120)]
 Unit = Annotated[int, Field(ge=1, le=247, description="Modbus unit, 1-247")]
 Address = Annotated[int, Field(ge=0, le=65535)]
+OsdpAddress = Annotated[int, Field(ge=0, le=126, description="address of the device on its OSDP line")]
+OsdpNumber = Annotated[int, Field(ge=0, le=254, description="output or input of an OSDP device, from 0")]
 Pin = Annotated[int, Field(ge=0, le=53, description="BCM pin number")]
 Port = Annotated[
     PortAddress,

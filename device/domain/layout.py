@@ -22,6 +22,8 @@ from device.domain.forms import (
     Id,
     ListenAddress,
     Name,
+    OsdpAddress,
+    OsdpNumber,
     PerGram,
     Pin,
     Port,
@@ -165,6 +167,17 @@ class GpioLock(_Lock):
     active_high: bool = True
 
 
+class OsdpLock(_Lock):
+    driver: Literal["osdp"]
+    port: Port
+    address: OsdpAddress = 0
+    key_file: FilePath
+    relay: OsdpNumber
+    contact: OsdpNumber
+    bolt: OsdpNumber | None = None
+    exit_button: OsdpNumber | None = None
+
+
 class MtSicsScale(Table):
     id: Id
     zone: Id
@@ -264,8 +277,18 @@ class ModbusThermometer(Table):
 class CodeReader(Table):
     id: Id
     zone: Id
-    driver: Literal["gm65", "rdm6300", "osdp", "line", "wiegand"]
+    driver: Literal["gm65", "rdm6300", "line", "wiegand"]
     port: Port
+    direction: Direction = "in"
+
+
+class OsdpReader(Table):
+    id: Id
+    zone: Id
+    driver: Literal["osdp"]
+    port: Port
+    address: OsdpAddress = 0
+    key_file: FilePath
     direction: Direction = "in"
 
 
@@ -291,11 +314,20 @@ class ModbusInput(_Input):
     input: Address
 
 
-Lock = ModbusLock | GpioLock
+class OsdpInput(_Input):
+    driver: Literal["osdp"]
+    port: Port
+    address: OsdpAddress = 0
+    key_file: FilePath
+    input: OsdpNumber
+
+
+Lock = ModbusLock | GpioLock | OsdpLock
 Scale = MtSicsScale | StreamScale | ShelfBoardScale | ModbusLoadcellScale
 Thermometer = Ds18b20 | ModbusThermometer
-Input = GpioInput | ModbusInput
-Device = Lock | Scale | RfidReader | Thermometer | CodeReader | Input
+Reader = CodeReader | OsdpReader
+Input = GpioInput | ModbusInput | OsdpInput
+Device = Lock | Scale | RfidReader | Thermometer | Reader | Input
 
 
 class Layout(Table):
@@ -314,7 +346,7 @@ class Layout(Table):
     slot: tuple[Slot, ...] = ()
     rfid: tuple[RfidReader, ...] = ()
     thermometer: tuple[Annotated[Thermometer, Field(discriminator="driver")], ...] = ()
-    reader: tuple[CodeReader, ...] = ()
+    reader: tuple[Annotated[Reader, Field(discriminator="driver")], ...] = ()
     input: tuple[Annotated[Input, Field(discriminator="driver")], ...] = ()
 
     @property

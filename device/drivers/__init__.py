@@ -34,6 +34,7 @@ def _in(module: str, name: str = "driver") -> Factory:
 DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("lock", "modbus-relay"): _in("modbus_relay", "lock"),
     ("lock", "gpio"): _in("gpio", "lock"),
+    ("lock", "osdp"): _in("osdp", "lock"),
     ("scale", "mt-sics"): _in("mt_sics"),
     ("scale", "stream"): _in("stream"),
     ("scale", "shelf-board"): _in("shelf_board"),
@@ -45,16 +46,21 @@ DRIVERS: dict[tuple[Kind, str], Factory] = {
     ("reader", "line"): _in("line"),
     ("reader", "rdm6300"): _in("rdm6300"),
     ("reader", "wiegand"): _in("wiegand"),
+    ("reader", "osdp"): _in("osdp", "reader"),
     ("thermometer", "ds18b20"): _in("ds18b20", "thermometer"),
     ("thermometer", "modbus"): _in("modbus_thermometer", "thermometer"),
     ("input", "modbus-relay"): _in("modbus_relay", "single_input"),
     ("input", "gpio"): _in("gpio", "single_input"),
+    ("input", "osdp"): _in("osdp", "single_input"),
 }
 """Every driver, by kind and by the name that stands in the configuration."""
 
 
 LIBRARIES: dict[tuple[Kind, str], tuple[str, str]] = {
     ("rfid", "llrp"): ("llrpkit", "llrp"),
+    ("lock", "osdp"): ("osdp_sys", "osdp"),
+    ("reader", "osdp"): ("osdp_sys", "osdp"),
+    ("input", "osdp"): ("osdp_sys", "osdp"),
 }
 """What a driver needs that is not always installed: the library's module, and the extra that brings it."""
 

@@ -61,7 +61,7 @@ ONE_FAULT = {
     "a mistyped driver": (
         '"modbus-relay"',
         '"modbus_relay"',
-        'lock[1].driver: "modbus_relay": must be "modbus-relay" or "gpio"; did you mean "modbus-relay"?',
+        'lock[1].driver: "modbus_relay": must be one of "modbus-relay", "gpio", "osdp"; did you mean "modbus-relay"?',
     ),
     "no driver": ('driver = "r200"\n', "", "rfid[0].driver: is required"),
     "no driver among several": ('driver = "mt-sics"\n', "", 'scale[0].driver: is required: one of "mt-sics", "stream"'),
@@ -265,3 +265,56 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     path = written(tmp_path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert faults_of(path) == []
+
+
+OSDP = ('driver = "osdp"', 'port = "serial:/dev/ttyOSDP"', "address = 5", 'key_file = "door.key"')
+OSDP_LOCK = table("lock", 'id = "strike"', 'zone = "room"', *OSDP, "relay = 0", "contact = 0", "bolt = 1")
+OSDP_READER = table("reader", 'id = "badge"', 'zone = "room"', *OSDP)
+OSDP_INPUT = table("input", 'id = "box"', 'zones = ["room"]', 'kind = "tamper"', *OSDP, "input = 2")
+
+
+def with_osdp(folder: Path, tables: str = OSDP_LOCK + OSDP_READER + OSDP_INPUT, key: str = "8A1F6B02C94D37E5A0B19C83D276F54E") -> list[str]:
+    (folder / "door.key").write_text(key + "\n")
+    return faults_of(written(folder, ("[[rfid]]", tables + "[[rfid]]")))
+
+
+def test_lock_reader_and_input_of_one_osdp_device_share_its_port_and_key(tmp_path: Path) -> None:
+    assert with_osdp(tmp_path) == []
+    assert with_osdp(tmp_path, OSDP_LOCK + OSDP_LOCK.replace("strike", "second").replace("address = 5", "address = 6")) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (OSDP_LOCK.replace("address = 5", "address = 127"), "lock[2].address: 127: must be 126 or less"),
+        (OSDP_LOCK.replace('key_file = "door.key"\n', ""), "lock[2].key_file: is required"),
+        (OSDP_LOCK.replace("door.key", "none.key"), 'none.key": no such file'),
+        (OSDP_LOCK.replace("ttyOSDP", "ttyOSDP?bytesize=7"), "needs bytesize=8: OSDP has 8 data bits"),
+        (
+            OSDP_LOCK.replace("ttyOSDP", "ttyPLATE"),
+            'is the port of lock[2] ("strike") already; only Modbus devices share a port, and OSDP devices',
+        ),
+        (OSDP_LOCK + OSDP_INPUT.replace("input = 2", "input = 1"), "input[0].input: 1: input 1 of address 5 is lock[2].bolt already"),
+        (OSDP_LOCK + OSDP_LOCK.replace("strike", "second"), "output 0 of address 5 is lock[2].relay already"),
+        (OSDP_READER + OSDP_READER.replace("badge", "second"), "the reader of address 5 is reader[0].address already"),
+        (OSDP_LOCK + OSDP_READER.replace("door.key", "products.csv"), "must be that of lock[2], which is the same device: one address"),
+        (OSDP_LOCK + OSDP_READER.replace("ttyOSDP", "ttyOSDP?baud=115200"), "which opens it in another way: write the same"),
+    ],
+)
+def test_a_fault_of_an_osdp_device_is_told(tables: str, told: str, tmp_path: Path) -> None:
+    faults = with_osdp(tmp_path, tables)
+    assert any(told in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("303132333435363738393a3b3c3d3e3f", "holds OSDP's default key (SCBK-D), which everybody knows"),
+        ("F" * 32, "holds one byte sixteen times, which is no key"),
+        ("8A1F", "must hold a key of 32 hexadecimal digits"),
+    ],
+)
+def test_a_key_that_protects_nothing_is_refused_and_not_shown(key: str, told: str, tmp_path: Path) -> None:
+    faults = with_osdp(tmp_path, OSDP_LOCK, key)
+    assert [told in fault for fault in faults] == [True]
+    assert key not in faults[0]

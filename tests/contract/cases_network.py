@@ -10,15 +10,23 @@ from typing import Any
 
 import pytest
 
-from device.domain.layout import RfidReader
-from device.domain.readings import TagReading
-from device.drivers import dialogue, driver_for
+from device.domain.layout import OsdpInput, OsdpLock, OsdpReader, RfidReader
+from device.domain.readings import CodeReading, ContactReading, InputReading, Reading, TagReading
+from device.drivers import Kind, dialogue, driver_for
+from device.drivers import osdp as osdp_driver
+from device.ports import osdp as osdp_port
+from firmware_sims.faults import Babble, Faulty, Freeze
+from firmware_sims.osdp import OsdpDevice
+from firmware_sims.serve import Rig
 from tests.contract.case import Case, Peer
 from tests.drivers.llrp_peer import Emulator
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialogue, "SILENT_S", 2.5)
+    monkeypatch.setattr(osdp_port, "SILENT_S", 2.0)
+    monkeypatch.setattr(osdp_driver, "REPEAT_S", 0.1)
+    monkeypatch.setattr(osdp_driver, "LOOK_S", 0.05)
 
 
 def _does(act: Callable[[], object]) -> Callable[[], Any]:
@@ -57,4 +65,41 @@ async def _llrp(_folder: Path) -> AsyncIterator[Peer]:
         await reader.stop()
 
 
-CASES = [Case("llrp", _llrp, _hurry)]
+KEY = "8A1F6B02C94D37E5A0B19C83D276F54E"
+
+
+def _osdp(of: Kind, table: Callable[..., Any], shows: type[Reading], **options: object) -> Case:
+    """One part of a device at the other end of a pseudo-terminal: libosdp's own."""
+
+    @asynccontextmanager
+    async def serve(folder: Path) -> AsyncIterator[Peer]:
+        key_file = folder / "key"
+        key_file.write_text(KEY)
+        device = OsdpDevice(0, bytes.fromhex(KEY), inputs=[lambda: True] * 4)
+        faulty = Faulty(device)
+        async with Rig() as rig:
+            link = rig.pty(faulty, folder / "port")
+            place = {"zones": ("z",)} if of == "input" else {"zone": "z"}
+            entry = table(id="device", driver="osdp", port=link.port, key_file=key_file, **place, **options)
+            refuses = _does(lambda: device._device.set_command_callback(lambda _: (-1, None)))
+            yield Peer(
+                driver=driver_for(of, entry),
+                shows=shows,
+                provoke=_does(lambda: device.show("212:7041")) if of == "reader" else None,
+                unplug=_does(link.unplug),
+                plug=_does(link.plug),
+                noise=_does(lambda: faulty.add("noise", Babble())),
+                quiet=_does(faulty.clear),
+                freeze=_does(lambda: faulty.add("frozen", Freeze())),
+                refuse=refuses if of == "lock" else None,
+            )
+
+    return Case(f"osdp-{of}", serve, _hurry)
+
+
+CASES = [
+    Case("llrp", _llrp, _hurry),
+    _osdp("lock", OsdpLock, ContactReading, relay=1, contact=0, bolt=1),
+    _osdp("reader", OsdpReader, CodeReading),
+    _osdp("input", OsdpInput, InputReading, kind="fire", input=3),
+]

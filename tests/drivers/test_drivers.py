@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,9 @@ from device.domain.layout import (
     ModbusLock,
     ModbusThermometer,
     MtSicsScale,
+    OsdpInput,
+    OsdpLock,
+    OsdpReader,
     RfidReader,
     ShelfBoardScale,
     StreamScale,
@@ -25,6 +29,7 @@ from device.drivers import DRIVERS, Kind, driver_for
 from device.errors import ConfigError
 
 PORT = parse_port("serial:/dev/no-such-port")
+KEY_FILE = Path("/no/such/key")
 
 
 def test_a_driver_has_the_id_of_its_entry() -> None:
@@ -44,6 +49,9 @@ def test_a_driver_that_is_not_there_is_a_fault_that_names_those_that_are() -> No
 ENTRIES: dict[tuple[Kind, str], Table] = {
     ("lock", "modbus-relay"): ModbusLock(id="d", zone="z", driver="modbus-relay", port=PORT, relay=0, contact=0),
     ("lock", "gpio"): GpioLock(id="d", zone="z", driver="gpio", relay=17, contact=27),
+    ("lock", "osdp"): OsdpLock(id="d", zone="z", driver="osdp", port=PORT, key_file=KEY_FILE, relay=0, contact=0),
+    ("reader", "osdp"): OsdpReader(id="d", zone="z", driver="osdp", port=PORT, key_file=KEY_FILE),
+    ("input", "osdp"): OsdpInput(id="d", zones=("z",), kind="fire", driver="osdp", port=PORT, key_file=KEY_FILE, input=0),
     ("scale", "mt-sics"): MtSicsScale(id="d", zone="z", driver="mt-sics", port=PORT),
     ("scale", "stream"): StreamScale(id="d", zone="z", driver="stream", port=PORT),
     ("scale", "shelf-board"): ShelfBoardScale(id="d", zone="z", driver="shelf-board", port=PORT),

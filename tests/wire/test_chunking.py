@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.wire import gm65, line, llrp, mt_sics, r200, rdm6300, shelf_board, stream, uhfreader18, wiegand
+from device.wire import gm65, line, llrp, mt_sics, osdp, r200, rdm6300, shelf_board, stream, uhfreader18, wiegand
 from device.wire.noise import LIMIT, Noise
 from tests.capture import capture
 
@@ -27,6 +27,7 @@ CODECS: dict[str, tuple[Callable[[], Codec], list[bytes]]] = {
     "shelf_board": (shelf_board.Decoder, list(capture("shelf_board").values())),
     "gm65": (gm65.decoder, [gm65.ACKNOWLEDGED, b"06901234567892\r", b"abcd\r\n", b"x" * 300 + b"\n"]),
     "llrp": (llrp.Decoder, list(capture("llrp").values())),
+    "osdp": (osdp.Decoder, [capture("osdp")["pdid"], *capture("osdp").values(), b"\xff" + capture("osdp")["pdid"]]),
     "rdm6300": (rdm6300.Decoder, list(capture("rdm6300").values())),
     "wiegand": (wiegand.Decoder, [*capture("wiegand").values(), b"W4:50\r\n", b"x" * 80 + b"\n"]),
     "line": (line.Decoder, [b"06901234567892\r", b"abcd\r\n", b"x" * 300 + b"\n", b"x" * 5000 + b"\r"]),
