@@ -28,7 +28,9 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
     """A file system of its own, in ``folder``/disk."""
     disk = folder / "disk"
     disk.mkdir()
-    subprocess.run(["mount", *options, str(disk)], check=True)
+    outcome = subprocess.run(["mount", *options, str(disk)], check=False, capture_output=True, text=True)
+    if outcome.returncode:
+        pytest.skip(f"nothing may be mounted here: {outcome.stderr.strip()}")
     try:
         yield disk
     finally:
