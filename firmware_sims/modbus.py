@@ -1,7 +1,8 @@
 """Modbus slaves, framed as RTU on a serial line or as TCP.
 
 Sources: Modbus Application Protocol V1.1b3 (functions, exceptions); Modbus over Serial Line V1.02 (RTU, CRC); Modbus Messaging on
-TCP/IP V1.0b (MBAP). RTU frames are told apart by their function's length, not by silence: a pseudo-terminal has no bit times.
+TCP/IP V1.0b (MBAP). RTU frames are told apart by their function's length, because a pseudo-terminal has no bit times; what stays
+incomplete for a tenth of a second is forgotten.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class RtuSlave:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self._heard = bytearray()
+        self._quiet = False
 
     def power_cycle(self) -> None:
         self._heard.clear()
@@ -98,10 +100,14 @@ class RtuSlave:
 
     def tick(self, dt: float) -> bytes:
         self.unit.pass_time(dt)
+        if self._quiet:
+            self._heard.clear()
+        self._quiet = bool(self._heard)
         return b""
 
     def receive(self, data: bytes) -> bytes:
         self._heard += data
+        self._quiet = False
         said = []
         while len(self._heard) >= 4:
             length = self._length()
