@@ -15,9 +15,12 @@ from device.errors import ConfigError, StoreError
 
 COMMANDS = {
     "check": "Validate a configuration and lint its planogram.",
+    "calibrate": "Calibrate a plate, step by step, and say how good it is.",
     "demo": "The whole store on a laptop: broker, simulated firmware, daemon and shoppers.",
+    "devices": "Show what is plugged in, and the configuration lines for it.",
     "journal": "Show, export and verify the journal, and draw the evidence of a pick.",
     "keygen": "Make an Ed25519 key pair.",
+    "probe": "Show what one device says, live, and how well.",
     "record": "Record what the devices of a running store say.",
     "replay": "Play a recording through sensing and store, and print the events.",
     "run": "Run the store.",

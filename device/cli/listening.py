@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from device.errors import StoreError
 from device.recording.tap import LONGEST_REQUEST, socket_of
@@ -21,14 +21,21 @@ class NotRunning(StoreError):
 
 
 class Listening:
-    """A connection on which a recording arrives. ``stream`` gives its bytes as they come."""
+    """A connection on which a recording arrives."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self.stream = cast("BinaryIO", connection.makefile("rb", buffering=0))
 
     def fileno(self) -> int:
         return self._connection.fileno()
+
+    def read(self, most: int) -> bytes:
+        """What has come, at least a byte; empty at the end."""
+        return self._connection.recv(most)
+
+    def into(self, buffer: memoryview) -> int:
+        """The same into a buffer; how much."""
+        return self._connection.recv_into(buffer)
 
     def enough(self) -> None:
         """Ask for no more; what has been collected so far still comes, and then the end."""
@@ -54,11 +61,7 @@ def listen(journal: Path, **request: Any) -> Iterator[Listening]:
         if "error" in answer:
             raise StoreError(str(answer["error"]))
         connection.settimeout(None)
-        listening = Listening(connection)
-        try:
-            yield listening
-        finally:
-            listening.stream.close()
+        yield Listening(connection)
 
 
 def _connect(connection: socket.socket, path: Path) -> None:

@@ -71,7 +71,7 @@ def _copy(listening: Listening, file: BinaryIO, for_s: float | None, most: float
         while (left_s := until - time.monotonic()) > 0 and size < most:
             if not select.select([listening], [], [], min(left_s, 1.0))[0]:
                 continue
-            data = listening.stream.read(CHUNK)
+            data = listening.read(CHUNK)
             if not data:
                 return size
             size += file.write(data)
@@ -82,7 +82,7 @@ def _copy(listening: Listening, file: BinaryIO, for_s: float | None, most: float
         listening.enough()
     until = time.monotonic() + ENDS_WITHIN_S
     while (left_s := until - time.monotonic()) > 0 and select.select([listening], [], [], left_s)[0]:
-        data = listening.stream.read(CHUNK)
+        data = listening.read(CHUNK)
         if not data:
             break
         size += file.write(data)

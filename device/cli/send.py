@@ -106,7 +106,7 @@ def command(
 
     sending = Sending(load(config).layout, name, args, key, said["sub"], expires, wait, as_json, command_id)
     sending.payload(None)
-    if not asyncio.run(_send(sending)):
+    if not asyncio.run(deliver(sending)):
         raise SystemExit(1)
 
 
@@ -147,7 +147,7 @@ def _json_value(key: str, value: str) -> Any:
     return wrapped["value"]
 
 
-async def _send(sending: Sending) -> bool:
+async def deliver(sending: Sending) -> bool:
     """Publish the command and tell its answers; whether it was done."""
     import aiomqtt
 

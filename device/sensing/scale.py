@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise, takewhile
-from math import sqrt
-from statistics import median
+from itertools import takewhile
 from typing import NamedTuple
 
 from device.domain.calibration import RawLevel
@@ -14,16 +12,13 @@ from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
 from device.sensing.evidence import Evidence
 from device.sensing.pace import Pace
+from device.sensing.quality import REST_SAMPLES, level_at_rest
 from device.sensing.trust import FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined
 from device.sensing.weight import Calibration, Plate
 
 _LANE = 16
 GAPS_IN_A_ROW = 4
 REST_S = 1.5
-REST_SAMPLES = 8
-RESOLUTION = 2.0
-"""Units of its own that a device may jump between at rest."""
-MAD_TO_SIGMA = 1.4826
 _NOMINAL = Calibration(0.0, 200.0)
 """For a board that nobody has calibrated: 20 kg at 1 mV/V on an HX711, so that the detector's figures fit. Its plate decides nothing."""
 
@@ -183,7 +178,7 @@ class ScaleSense:
     def raw_level(self, channel: int, at: float) -> RawLevel | None:
         """Where a plate stands in the device's own units, whatever its calibration: the middle of the last 1.5 s.
 
-        None while it is not at rest: too few samples, or two halves whose middles differ by more than their noise.
+        None while it is not at rest (``quality.level_at_rest``) or not there.
         Raises ValueError for a channel that is not there.
         """
         index = self._plate(channel).channel - 1
@@ -191,15 +186,7 @@ class ScaleSense:
         newest = takewhile(lambda reading: reading.at >= since, reversed(self._evidence.ring))
         raw = [reading.values[index] for reading in newest]
         raw = [value for value in raw if value == value]
-        if len(raw) < REST_SAMPLES or not self._here:
-            return None
-        differences = [one - other for one, other in pairwise(raw)]
-        trend = median(differences)
-        sigma = MAD_TO_SIGMA * median([abs(difference - trend) for difference in differences]) / sqrt(2)
-        half = len(raw) // 2
-        if abs(median(raw[:half]) - median(raw[half:])) > 3 * sigma + RESOLUTION:
-            return None
-        return RawLevel(median(raw), sigma)
+        return level_at_rest(raw[::-1]) if self._here else None
 
     @property
     def complaint(self) -> str | None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from device.cli.replay import command
 from device.domain.readings import ContactReading, DeviceUp
+from device.recording import Entry
 from tests.recording.recordings import GTIN, UPTIME, days, layout, write
 
 DATA = Path(__file__).parents[1] / "data" / "coffee_pot_2019-12-18_a.csv"
@@ -74,14 +75,16 @@ def objects(result: Result) -> list[dict[str, object]]:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    wake = [DeviceUp("lock", UPTIME), ContactReading("lock", UPTIME, False, True)]
+    wake: list[Entry] = [DeviceUp("lock", UPTIME), ContactReading("lock", UPTIME, False, True)]
     return write(tmp_path / "store.trace", PLAN, [*wake, *days(PLAN, 45.0, takes_every_s=20.0)])
 
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
     path = tmp_path / "steps.csv"
-    path.write_text("unix_ts,grams\n" + "".join(f"{1.7e9 + at},{grams + 0.05 * math.sin(at * 77)}\n" for at, grams in STEP), encoding="utf-8")
+    path.write_text(
+        "unix_ts,grams\n" + "".join(f"{1.7e9 + at},{grams + 0.05 * math.sin(at * 77)}\n" for at, grams in STEP), encoding="utf-8"
+    )
     return path
 
 
