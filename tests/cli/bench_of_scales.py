@@ -105,6 +105,5 @@ class Hands(io.RawIOBase):
 
 async def invoke(command: Command, *arguments: object, hands: Hands | None = None) -> Result:
     """Run a command beside the simulated devices, which live in this loop."""
-    return await asyncio.to_thread(
-        CliRunner().invoke, command, [str(argument) for argument in arguments], input=hands and io.BufferedReader(hands)
-    )
+    answers = None if hands is None else io.BufferedReader(hands)
+    return await asyncio.to_thread(CliRunner().invoke, command, [str(argument) for argument in arguments], input=answers)
