@@ -221,6 +221,8 @@ class _Fitter:
                 self._add(Equipment(table["id"], "input", "gpio", None, contact, pins=(table["pin"],)))
             case "modbus-relay":
                 self._relays(table, "input", None, {table["input"]: contact.closed}, None)
+            case "osdp":
+                self._osdp_device(table, "input", {table["input"]: contact.closed})
             case driver:
                 raise NotSimulated(f"input {table['id']}: no simulated firmware for {driver}")
 
@@ -326,7 +328,7 @@ class _Fitter:
         if output is not None and door is not None:
             doors[output] = door
             door.energised = False
-        self._add(Equipment(table["id"], kind, "osdp", table["zone"], device, sim))
+        self._add(Equipment(table["id"], kind, "osdp", table.get("zone"), device, sim))
 
     def _relays(self, table: Table, kind: str, relay: int | None, inputs: dict[int, Callable[[], bool]], door: Door | None) -> None:
         """Part of a relay board: boards are shared by locks and inputs with the same port and unit."""

@@ -244,9 +244,10 @@ def _plain_layout(layout: Layout) -> dict[str, Any]:
     plain["access"] = {name: plain["access"][name] for name in ("signed_commands", "issuer") if name in plain["access"]}
     plain["catalogue"] = {"file": layout.catalogue.file.name}
     for device in layout.devices:
-        port = getattr(device, "port", None)
-        if port is not None:
-            _table_of(plain, device.id)["port"] = str(port)
+        table = _table_of(plain, device.id)
+        table.pop("options", None)  # those of somebody else's driver may hold a secret
+        if "port" in table:
+            table["port"] = str(getattr(device, "port"))  # noqa: B009  # not every kind of device has one
     for zone, table in zip(layout.zone, plain["zone"], strict=True):
         for name in ("sales_hours", "pickup_hours"):
             hours = getattr(zone, name)

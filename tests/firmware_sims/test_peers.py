@@ -43,6 +43,16 @@ driver = "osdp"
 port = "serial:/dev/osdp"
 address = 3
 key_file = "osdp.key"
+[[input]]
+id = "osdp-fire"
+zones = ["bar"]
+kind = "fire"
+driver = "osdp"
+port = "serial:/dev/osdp"
+address = 3
+key_file = "osdp.key"
+input = 4
+normally = "closed"
 [[rfid]]
 id = "fixed"
 zone = "fridge"
@@ -92,10 +102,10 @@ def store(tmp_path: Path) -> Path:
     return config
 
 
-async def test_an_osdp_lock_and_reader_are_one_device_behind_a_secure_channel(store: Path) -> None:
+async def test_an_osdp_lock_reader_and_input_are_one_device_behind_a_secure_channel(store: Path) -> None:
     world, lines = fit_out(read_plan(store), Options())
     line = next(line for line in lines if line.port == "serial:/dev/osdp")
-    assert line.devices == ["osdp-lock", "osdp-reader"]
+    assert line.devices == ["osdp-lock", "osdp-fire", "osdp-reader"]
     device = world.device("osdp-reader").firmware
     panel = Panel(line.sim, 3)
     await panel.until(lambda: device.secure)
@@ -108,13 +118,16 @@ async def test_an_osdp_lock_and_reader_are_one_device_behind_a_secure_channel(st
     (card,) = [event for event in panel.events if event["event"] == osdp.CARD_READ]
     assert (card["length"], card["data"]) == (26, bytes.fromhex("EA0DC080"))
 
-    def contact() -> int | None:
+    def closed(number: int) -> int | None:
         told = [event["report"] for event in panel.events if event["event"] == osdp.STATUS]
-        return told[-1][2] if told else None
+        return told[-1][number] if told else None
 
-    await panel.until(lambda: contact() == 1)
+    await panel.until(lambda: closed(2) == closed(4) == 1)
     assert door.pull()
-    await panel.until(lambda: contact() == 0)
+    await panel.until(lambda: closed(2) == 0)
+    world.set_input("osdp-fire", True)
+    await panel.until(lambda: closed(4) == 0)
+    assert not door.powered
     await panel.drive(1, False)
     await panel.until(lambda: not door.energised)
 
