@@ -13,7 +13,7 @@ from device.cli.output import json_option, say
 from device.config import Configuration, load
 from device.config.faults import shown
 from device.config.lint import lint
-from device.domain.layout import Device, GpioInput, ModbusInput, OsdpInput, Zone
+from device.domain.layout import Device, Foreign, ForeignInput, GpioInput, ModbusInput, OsdpInput, Zone
 from device.drivers import DRIVERS, Kind, missing_library
 from device.errors import ConfigError, Fault
 
@@ -45,6 +45,8 @@ def _must_be_drivable(configuration: Configuration) -> None:
     faults = []
     for kind in get_args(Kind):
         for place, device in enumerate(getattr(configuration.layout, kind)):
+            if isinstance(device, Foreign):
+                continue  # those have been checked with their options
             if (kind, device.driver) not in DRIVERS:
                 known = ", ".join(name for of, name in DRIVERS if of == kind)
                 faults.append(Fault(f"{kind}[{place}].driver", shown(device.driver), f"this version has no such driver, only {known}"))
@@ -76,7 +78,7 @@ def _summary(configuration: Configuration, as_json: bool) -> None:
 
 
 def _zones(device: Device) -> tuple[str, ...]:
-    return device.zones if isinstance(device, GpioInput | ModbusInput | OsdpInput) else (device.zone,)
+    return device.zones if isinstance(device, GpioInput | ModbusInput | OsdpInput | ForeignInput) else (device.zone,)
 
 
 def _hours(zone: Zone) -> str:

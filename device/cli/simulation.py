@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from device.config import Configuration
-from device.domain.layout import Device, GpioInput, GpioLock, Layout
+from device.domain.layout import Device, Foreign, GpioInput, GpioLock, Layout
 from device.domain.port import parse_port
 from device.errors import StoreError
 
@@ -62,7 +62,7 @@ def _rewired(layout: Layout, ports: dict[str, str]) -> Layout:
     """The same store, with every device at its simulated port."""
 
     def moved(device: Device) -> Device:
-        if isinstance(device, GpioLock | GpioInput):
+        if isinstance(device, GpioLock | GpioInput | Foreign):
             return device
         return device.model_copy(update={"port": parse_port(ports[device.id])})
 

@@ -22,7 +22,7 @@ SECRETS = frozenset({"password_file", "key_file", "cards_key_file"})
 
 RULED = frozenset(
     {
-        *("kind", "driver", "unit", "register", "channel", "channels", "port"),
+        *("kind", "driver", "options", "unit", "register", "channel", "channels", "port"),
         *("username", "password_file", "cert_file", "key_file", "cards_file", "cards_key_file"),
     }
 )
@@ -57,6 +57,15 @@ class Draft:
     def of(self, *kinds: type[Entry]) -> list[tuple[str, Entry]]:
         """The sound tables of these kinds, with their paths, in the order of the file's tables."""
         return [(path, entry) for path, entry in self._entries if isinstance(entry, kinds)]
+
+    def replace(self, path: str, entry: BaseModel) -> None:
+        """Put another entry at a path ``TABLE[NUMBER]``."""
+        self._entries = [(place, entry if place == path else old) for place, old in self._entries]
+        if self.layout is not None:
+            name, _, number = path.removesuffix("]").partition("[")
+            entries = list(getattr(self.layout, name))
+            entries[int(number)] = entry
+            self.layout = self.layout.model_copy(update={name: tuple(entries)})
 
     def written(self, table: str, key: str) -> Iterator[tuple[str, str]]:
         """Every (path, string) under a key of the tables of a name, sound or not; of a list, each of its strings."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from device.config.configuration import Configuration
 from device.config.planogram import confusions
-from device.domain.layout import Ds18b20, GpioInput, GpioLock, Layout, ModbusLoadcellScale, ShelfBoardScale, Zone
+from device.domain.layout import Ds18b20, Foreign, GpioInput, GpioLock, Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Zone
 
 ROOT = Path("/")
 
@@ -104,8 +104,13 @@ def _can_be_left(layout: Layout, room: Zone) -> bool:
     if any(reader.zone == room.id and reader.direction != "in" for reader in layout.reader):
         return True
     inputs = {entry.kind for entry in layout.input if room.id in entry.zones}
-    has_exit = "exit" in inputs or any(lock.zone == room.id and lock.exit_button is not None for lock in layout.lock)
+    has_exit = "exit" in inputs or any(lock.zone == room.id and _has_exit_button(lock) for lock in layout.lock)
     return has_exit and "presence" in inputs
+
+
+def _has_exit_button(lock: Lock) -> bool:
+    """What other packages' drivers have is not known here, and not doubted."""
+    return isinstance(lock, Foreign) or lock.exit_button is not None
 
 
 def _plates(configuration: Configuration) -> Iterator[tuple[str, str]]:

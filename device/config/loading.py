@@ -13,6 +13,7 @@ from device.config.draft import Draft
 from device.config.faults import Faults, did_you_mean, shown
 from device.config.files import read_text
 from device.config.keys import check_mqtt_files, check_osdp_key, read_cards, read_cards_key, read_public_keys
+from device.config.options import check_options
 from device.config.products import Catalogue, read_products
 from device.config.rules import check_tables
 from device.config.wiring import OSDP, check_wiring
@@ -35,6 +36,7 @@ def load(path: Path) -> Configuration:
     if raw is None:
         raise ConfigError(list(faults))
     draft = Draft(raw, path.absolute().parent, faults)
+    check_options(draft, path.absolute().parent, faults)
     check_tables(draft, faults)
     check_wiring(draft, faults)
     catalogue = Catalogue({}, frozenset())

@@ -11,9 +11,15 @@ from device.domain.layout import (
     CodeReader,
     Device,
     Ds18b20,
+    Foreign,
+    ForeignInput,
+    ForeignLock,
+    ForeignReader,
+    ForeignRfid,
+    ForeignScale,
+    ForeignThermometer,
     GpioInput,
     GpioLock,
-    Input,
     Layout,
     Lock,
     ModbusInput,
@@ -31,17 +37,22 @@ from device.domain.layout import (
     ShelfBoardScale,
     Slot,
     StreamScale,
-    Thermometer,
     Zone,
 )
 
+FOREIGNERS: tuple[type[Foreign], ...] = (ForeignLock, ForeignScale, ForeignRfid, ForeignThermometer, ForeignReader, ForeignInput)
 LOCKS: tuple[type[Lock], ...] = (ModbusLock, GpioLock, OsdpLock)
-SCALES: tuple[type[Scale], ...] = (MtSicsScale, StreamScale, ShelfBoardScale, ModbusLoadcellScale)
+SCALES: tuple[type[Scale], ...] = (MtSicsScale, StreamScale, ShelfBoardScale, ModbusLoadcellScale, ForeignScale)
 BOARDS: tuple[type[ShelfBoardScale | ModbusLoadcellScale], ...] = (ShelfBoardScale, ModbusLoadcellScale)
-THERMOMETERS: tuple[type[Thermometer], ...] = (Ds18b20, ModbusThermometer)
-READERS: tuple[type[Reader], ...] = (CodeReader, OsdpReader)
-INPUTS: tuple[type[Input], ...] = (GpioInput, ModbusInput, OsdpInput)
-DEVICES: tuple[type[Device], ...] = (*LOCKS, *SCALES, RfidReader, *THERMOMETERS, *READERS, *INPUTS)
+READERS: tuple[type[Reader], ...] = (CodeReader, OsdpReader, ForeignReader)
+DEVICES: tuple[type[Device], ...] = (
+    *LOCKS,
+    *SCALES,
+    *(RfidReader, Ds18b20, ModbusThermometer),
+    *READERS,
+    *(GpioInput, ModbusInput, OsdpInput),
+    *(ForeignLock, ForeignRfid, ForeignThermometer, ForeignInput),
+)
 
 
 def check_tables(draft: Draft, faults: Faults) -> None:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from device.config.faults import Faults, did_you_mean, either, shown
-from device.domain.layout import Layout
+from device.domain.layout import FOREIGN, HERE, Layout
 
 ALLOWED = {
     "missing": "is required",
@@ -84,6 +84,9 @@ def place_of(location: Iterable[str | int], root: type[BaseModel] = Layout) -> P
     for part in location:
         if isinstance(part, int):
             place = Place((*place.steps, part), place.models, place.field)
+        elif part in (HERE, FOREIGN) and len(place.models) > 1:
+            foreign = part == FOREIGN
+            place = Place(place.steps, tuple(model for model in place.models if (not _tags(model)) == foreign), place.field)
         elif len(place.models) > 1:
             place = Place(place.steps, tuple(model for model in place.models if part in _tags(model)), place.field)
         elif place.models:
@@ -145,4 +148,5 @@ def _choices(annotation: Any) -> list[object]:
 
 
 def _tags(model: type[BaseModel]) -> list[str]:
+    """The drivers that a table of this model may name; none where it is for the drivers of other packages."""
     return [str(choice) for choice in _choices(model.model_fields["driver"].annotation)]

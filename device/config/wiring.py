@@ -6,12 +6,15 @@ import os
 from collections.abc import Hashable, Iterator
 from typing import TypeGuard
 
+from pydantic import BaseModel
+
 from device.config.draft import Draft
 from device.config.faults import Faults, shown
 from device.config.rules import DEVICES
 from device.domain.layout import (
     Device,
     Ds18b20,
+    Foreign,
     GpioInput,
     GpioLock,
     ModbusInput,
@@ -62,7 +65,7 @@ def _is_modbus(device: Device) -> TypeGuard[Modbus]:
 
 def _port_kinds(draft: Draft, faults: Faults) -> None:
     for path, device in draft.of(*DEVICES):
-        if isinstance(device, GpioLock | GpioInput):
+        if isinstance(device, GpioLock | GpioInput | Foreign):
             continue
         here, found = f"{path}.port", shown(str(device.port))
         if isinstance(device, Ds18b20):
@@ -83,23 +86,28 @@ def _shared_ports(draft: Draft, faults: Faults) -> None:
     """A port has one device, or only Modbus devices, or only OSDP devices, that agree on how it is opened."""
     first: dict[Hashable, tuple[str, Device, PortAddress]] = {}
     for path, device in draft.of(*DEVICES):
-        if isinstance(device, GpioLock | GpioInput | Ds18b20):
-            continue
-        wire = wire_of(device.port)
-        if wire not in first:
-            first[wire] = (path, device, device.port)
-            continue
-        other_path, other, port = first[wire]
-        found = shown(str(device.port))
-        if not (_is_modbus(device) and _is_modbus(other)) and not (isinstance(device, Osdp) and isinstance(other, Osdp)):
-            taken = f"is the port of {other_path} ({shown(other.id)}) already; only Modbus devices share a port, and OSDP devices"
-            faults.add(f"{path}.port", found, taken)
-        elif device.port != port:
-            faults.add(
-                f"{path}.port",
-                found,
-                f"is also the port of {other_path} ({shown(other.id)}), which opens it in another way: write the same",
-            )
+        for key, port in _ports(device):
+            here, wire = f"{path}.{key}", wire_of(port)
+            other_path, other, other_port = first.setdefault(wire, (path, device, port))
+            found = shown(str(port))
+            if device is other:
+                continue
+            if not (_is_modbus(device) and _is_modbus(other)) and not (isinstance(device, Osdp) and isinstance(other, Osdp)):
+                taken = f"is the port of {other_path} ({shown(other.id)}) already; only Modbus devices share a port, and OSDP devices"
+                faults.add(here, found, taken)
+            elif port != other_port:
+                allowed = f"is also the port of {other_path} ({shown(other.id)}), which opens it in another way: write the same"
+                faults.add(here, found, allowed)
+
+
+def _ports(device: Device) -> Iterator[tuple[str, PortAddress]]:
+    """The ports that a device opens, by key. Of the options of another package's driver: those that it has declared to be ports."""
+    if isinstance(device, Foreign):
+        for name, value in device.options if isinstance(device.options, BaseModel) else ():
+            if isinstance(value, SerialAddress | TcpAddress):
+                yield f"options.{name}", value
+    elif not isinstance(device, GpioLock | GpioInput | Ds18b20):
+        yield "port", device.port
 
 
 def _one_key_a_device(draft: Draft, faults: Faults) -> None:

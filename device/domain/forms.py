@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -135,6 +135,20 @@ FilePath = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "description": "a file; relative paths start at the configuration file's folder"}),
 ]
 Nonzero = Annotated[float, AfterValidator(_not_zero)]
+
+
+def _a_table(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return value
+
+
+Options = Annotated[
+    Any,
+    BeforeValidator(_a_table),
+    WithJsonSchema({"type": "object", "description": "what the driver needs to know: a free table, which only that driver can check"}),
+]
+"""A table as it is written; once its driver has checked it, that driver's own model."""
 
 
 def _one_or_list(value: object) -> str:

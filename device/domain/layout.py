@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from device.domain.forms import (
     Address,
@@ -22,6 +22,7 @@ from device.domain.forms import (
     Id,
     ListenAddress,
     Name,
+    Options,
     OsdpAddress,
     OsdpNumber,
     PerGram,
@@ -41,6 +42,12 @@ Gtin = Annotated[str, AfterValidator(normalise_gtin)]
 Direction = Literal["in", "out", "both"]
 InputKind = Literal["fire", "exit", "tamper", "mains", "presence"]
 Contact = Literal["closed", "open"]
+Kind = Literal["lock", "scale", "rfid", "thermometer", "reader", "input"]
+"""The tables that hold devices."""
+
+ForeignName = Annotated[
+    str, *matching(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", "a driver of another package has a name with a dot in it, as that package calls it")
+]
 
 
 class Table(BaseModel):
@@ -322,12 +329,80 @@ class OsdpInput(_Input):
     input: OsdpNumber
 
 
-Lock = ModbusLock | GpioLock | OsdpLock
-Scale = MtSicsScale | StreamScale | ShelfBoardScale | ModbusLoadcellScale
-Thermometer = Ds18b20 | ModbusThermometer
-Reader = CodeReader | OsdpReader
-Input = GpioInput | ModbusInput | OsdpInput
-Device = Lock | Scale | RfidReader | Thermometer | Reader | Input
+class _Foreign(Table):
+    """A device whose driver another package brings."""
+
+    driver: ForeignName
+    options: Options = Field(default_factory=dict)
+
+
+class ForeignLock(_Lock, _Foreign):
+    pass
+
+
+class ForeignScale(_Foreign):
+    """It weighs: its samples are grams."""
+
+    id: Id
+    zone: Id
+    channels: Annotated[int, Field(ge=1, le=16)] = 1
+    rate_hz: Annotated[float, Field(ge=1, le=100)] = 10.0
+    capacity_g: Annotated[float, Field(gt=0)] | None = None
+
+
+class ForeignRfid(_Foreign):
+    id: Id
+    zone: Id
+
+
+class ForeignThermometer(_Foreign):
+    id: Id
+    zone: Id
+    every_s: Annotated[float, Field(ge=1)] = 5.0
+
+
+class ForeignReader(_Foreign):
+    id: Id
+    zone: Id
+    direction: Direction = "in"
+
+
+class ForeignInput(_Input, _Foreign):
+    pass
+
+
+HERE, FOREIGN = "here", "foreign"
+
+
+def _origin(entry: Any) -> str:
+    """Whose driver a table names: those of other packages have a dot in their names, ours have none."""
+    name = entry.get("driver") if isinstance(entry, dict) else getattr(entry, "driver", None)
+    return FOREIGN if isinstance(name, str) and "." in name else HERE
+
+
+OurLock = ModbusLock | GpioLock | OsdpLock
+Lock = OurLock | ForeignLock
+OurScale = MtSicsScale | StreamScale | ShelfBoardScale | ModbusLoadcellScale
+Scale = OurScale | ForeignScale
+Rfid = RfidReader | ForeignRfid
+OurThermometer = Ds18b20 | ModbusThermometer
+Thermometer = OurThermometer | ForeignThermometer
+OurReader = CodeReader | OsdpReader
+Reader = OurReader | ForeignReader
+OurInput = GpioInput | ModbusInput | OsdpInput
+Input = OurInput | ForeignInput
+Foreign = ForeignLock | ForeignScale | ForeignRfid | ForeignThermometer | ForeignReader | ForeignInput
+Device = Lock | Scale | Rfid | Thermometer | Reader | Input
+
+_OURS = Field(discriminator="driver")
+_BY_ORIGIN = Discriminator(_origin)
+_HERE, _FOREIGN = Tag(HERE), Tag(FOREIGN)
+_LockTable = Annotated[Annotated[Annotated[OurLock, _OURS], _HERE] | Annotated[ForeignLock, _FOREIGN], _BY_ORIGIN]
+_ScaleTable = Annotated[Annotated[Annotated[OurScale, _OURS], _HERE] | Annotated[ForeignScale, _FOREIGN], _BY_ORIGIN]
+_RfidTable = Annotated[Annotated[RfidReader, _HERE] | Annotated[ForeignRfid, _FOREIGN], _BY_ORIGIN]
+_ThermometerTable = Annotated[Annotated[Annotated[OurThermometer, _OURS], _HERE] | Annotated[ForeignThermometer, _FOREIGN], _BY_ORIGIN]
+_ReaderTable = Annotated[Annotated[Annotated[OurReader, _OURS], _HERE] | Annotated[ForeignReader, _FOREIGN], _BY_ORIGIN]
+_InputTable = Annotated[Annotated[Annotated[OurInput, _OURS], _HERE] | Annotated[ForeignInput, _FOREIGN], _BY_ORIGIN]
 
 
 class Layout(Table):
@@ -341,13 +416,13 @@ class Layout(Table):
     clock: ClockSettings = ClockSettings()
     catalogue: CatalogueSettings
     zone: Annotated[tuple[Zone, ...], Field(min_length=1)]
-    lock: tuple[Annotated[Lock, Field(discriminator="driver")], ...] = ()
-    scale: tuple[Annotated[Scale, Field(discriminator="driver")], ...] = ()
+    lock: tuple[_LockTable, ...] = ()
+    scale: tuple[_ScaleTable, ...] = ()
     slot: tuple[Slot, ...] = ()
-    rfid: tuple[RfidReader, ...] = ()
-    thermometer: tuple[Annotated[Thermometer, Field(discriminator="driver")], ...] = ()
-    reader: tuple[Annotated[Reader, Field(discriminator="driver")], ...] = ()
-    input: tuple[Annotated[Input, Field(discriminator="driver")], ...] = ()
+    rfid: tuple[_RfidTable, ...] = ()
+    thermometer: tuple[_ThermometerTable, ...] = ()
+    reader: tuple[_ReaderTable, ...] = ()
+    input: tuple[_InputTable, ...] = ()
 
     @property
     def devices(self) -> tuple[Device, ...]:

@@ -1,7 +1,7 @@
 """Drivers: wire and port become readings, device commands become wire.
 
-``DRIVERS`` is the whole list. Each file is imported only when the first device that needs it is made: a daemon on a small board does not
-load what it does not run.
+``DRIVERS`` is the whole list of ours; other packages bring more (``foreign``). Each file is imported only when the first device that needs
+it is made: a daemon on a small board does not load what it does not run.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from device.domain.layout import Foreign
+from device.domain.layout import Kind as Kind
 from device.drivers.driver import Driver
 from device.errors import ConfigError, Fault
-
-Kind = Literal["lock", "scale", "rfid", "thermometer", "reader", "input"]
-"""The tables of the configuration that hold devices."""
 
 Factory = Callable[[Any], Driver]
 """Makes a driver, without I/O, of one entry of ``device.domain.layout``."""
@@ -78,6 +79,8 @@ def driver_for(kind: Kind, entry: Any) -> Driver:
 
     Raises ConfigError where no such driver is there, or its library is not installed.
     """
+    if isinstance(entry, Foreign):
+        return _foreign_driver(kind, entry)
     factory = DRIVERS.get((kind, entry.driver))
     if factory is None:
         known = ", ".join(name for of, name in DRIVERS if of == kind)
@@ -85,3 +88,18 @@ def driver_for(kind: Kind, entry: Any) -> Driver:
     if missing := missing_library(kind, entry.driver):
         raise ConfigError([Fault(f"{kind} {entry.id}: driver", repr(entry.driver), missing)])
     return factory(entry)
+
+
+def _foreign_driver(kind: Kind, entry: Foreign) -> Driver:
+    from device.drivers.foreign import foreign  # looks through the installed packages
+
+    place = f"{kind} {entry.id}"
+    try:
+        found = foreign(kind, entry.driver)
+        options = entry.options if isinstance(entry.options, BaseModel) else found.options.model_validate(entry.options)
+    except ValidationError as error:
+        faults = [Fault(f"{place}: options.{'.'.join(map(str, each['loc']))}", repr(each["input"]), each["msg"]) for each in error.errors()]
+        raise ConfigError(faults) from error
+    except LookupError as error:
+        raise ConfigError([Fault(f"{place}: driver", repr(entry.driver), str(error))]) from error
+    return found.make(entry, options)

@@ -111,7 +111,7 @@ def _code_reader(port: _Port) -> Found | None:
 
 def _uhf_reader(port: _Port) -> Found | None:
     answers = uhfreader18.Decoder().feed(port.ask(uhfreader18.request(0x21)))
-    told = [answer for answer in answers if isinstance(answer, uhfreader18.Info)]
+    told = [answer for answer in answers if isinstance(answer, uhfreader18.Identity)]
     reports = [answer for answer in answers if isinstance(answer, uhfreader18.Report)]
     if told:
         return Found("rfid", "uhfreader18", port.baud, f"firmware {told[-1].version}")

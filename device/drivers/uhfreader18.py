@@ -13,7 +13,7 @@ from device.domain.readings import DeviceUp, FaultReading, Reading, TagReading, 
 from device.drivers.byte_device import ByteDevice
 from device.drivers.dialogue import Heartbeat, NoiseTally, Turn
 from device.wire.noise import Noise, binary_hint
-from device.wire.uhfreader18 import INFO, INVENTORY, Decoder, Failed, Info, Message, Report, Tags, request
+from device.wire.uhfreader18 import INFO, INVENTORY, Decoder, Failed, Identity, Message, Report, Tags, request
 
 BAUD = 57_600
 ANSWER_S = 0.5
@@ -86,9 +86,9 @@ class UhfReader18Dialogue:
         return Turn(readings + self._noise.report(at))
 
     def _said(self, message: Message, at: float, readings: list[Reading]) -> None:
-        if not self._up and not isinstance(message, Info):
+        if not self._up and not isinstance(message, Identity):
             return
-        if isinstance(message, Info):
+        if isinstance(message, Identity):
             self._met(message, at, readings)
         # While a reader listens to the air it says nothing, for as long as it has been told to.
         self._heartbeat.heard(at + self._scan_s)
@@ -111,11 +111,11 @@ class UhfReader18Dialogue:
                     self._failing = status
                     readings.append(FaultReading(self._device, at, "not_executable", None, f"status {status:02X}"))
 
-    def _met(self, info: Info, at: float, readings: list[Reading]) -> None:
-        self._scan_s = info.scan_s
+    def _met(self, who: Identity, at: float, readings: list[Reading]) -> None:
+        self._scan_s = who.scan_s
         if not self._up:
             self._up = True
-            readings.append(DeviceUp(self._device, at, f"{info.version}, type {info.kind:02X}"))
+            readings.append(DeviceUp(self._device, at, f"{who.version}, type {who.kind:02X}"))
         if self._scanning:
             readings.append(TagRound(self._device, at))
         else:

@@ -40,7 +40,7 @@ class Tags:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class Identity:
     """Who the reader is. An inventory takes at most ``scan_s``."""
 
     version: str
@@ -70,7 +70,7 @@ class Done:
     command: int
 
 
-Message = Tags | Info | Report | Failed | Done
+Message = Tags | Identity | Report | Failed | Done
 
 
 class Decoder:
@@ -174,7 +174,7 @@ def _report(status: int, data: bytes) -> Message | None:
 def _info(data: bytes) -> Message | None:
     if len(data) < 8:
         return None
-    return Info(f"{data[0]}.{data[1]:02d}", data[2], data[7] / 10)
+    return Identity(f"{data[0]}.{data[1]:02d}", data[2], data[7] / 10)
 
 
 def _is_epc(epc: bytes) -> bool:

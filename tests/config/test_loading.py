@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from device.config import load, secret_path
 from device.domain.cards import Card
+from device.domain.layout import Ds18b20, RfidReader
 from device.domain.port import SerialAddress, SysfsAddress
 from tests.config.sample import faults_of, written
 
@@ -41,6 +42,7 @@ def test_relative_paths_start_at_the_configuration_file(tmp_path: Path, monkeypa
     assert layout.journal.path == tmp_path / "etc" / "journal.db"
     assert layout.catalogue.file == tmp_path / "etc" / "products.csv"
     assert layout.access.entry_keys == (tmp_path / "etc" / "backend.pub.pem",)
+    assert isinstance(layout.rfid[0], RfidReader)
     assert layout.rfid[0].port == SerialAddress(str(tmp_path / "dev" / "ttyTAGS"))
     assert load(path).source == path
 
@@ -52,6 +54,7 @@ def test_what_is_absent_has_its_default(tmp_path: Path) -> None:
     assert layout.access.signed_commands is True
     assert layout.clock.trust == "kernel"
     assert layout.web is None
+    assert isinstance(layout.thermometer[0], Ds18b20)
     assert layout.thermometer[0].port == SysfsAddress("/sys/bus/w1/devices")
     assert (layout.zone[1].kind, layout.zone[1].unlock_window_s, layout.zone[0].sales_hours) == ("cabinet", 15.0, None)
 

@@ -11,6 +11,7 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
+from device.contract.case import Case, Peer
 from device.domain.layout import Ds18b20, GpioInput, GpioLock, ModbusInput, ModbusLoadcellScale, ModbusLock, ModbusThermometer
 from device.domain.port import SysfsAddress
 from device.domain.readings import ContactReading, InputReading, Reading, TemperatureReading, WeightReading
@@ -23,7 +24,6 @@ from firmware_sims.modbus_relay import RelayBoard
 from firmware_sims.serve import Rig
 from firmware_sims.sim import Steady
 from tests.capture import capture
-from tests.contract.case import Case, Peer
 from tests.drivers.modbus_peer import HOLDING, INPUT_REGISTERS, INPUTS, WRITE_COIL, Boards, Cable, free_port, spoil
 
 Serve = Callable[[Path], Any]

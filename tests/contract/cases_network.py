@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from device.contract.case import Case, Peer
 from device.domain.layout import OsdpInput, OsdpLock, OsdpReader, RfidReader
 from device.domain.readings import CodeReading, ContactReading, InputReading, Reading, TagReading
 from device.drivers import Kind, dialogue, driver_for
@@ -18,7 +19,6 @@ from device.ports import osdp as osdp_port
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.osdp import OsdpDevice
 from firmware_sims.serve import Rig
-from tests.contract.case import Case, Peer
 from tests.drivers.llrp_peer import Emulator
 
 

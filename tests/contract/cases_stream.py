@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from device.contract.case import Case, Peer
 from device.domain.layout import CodeReader, MtSicsScale, RfidReader, ShelfBoardScale, StreamScale
 from device.domain.readings import CodeReading, Reading, TagReading, WeightReading
 from device.drivers import Kind, dialogue, driver_for
@@ -16,7 +17,6 @@ from firmware_sims import gm65, line_reader, mt_sics, r200, rdm6300, shelf_board
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.serve import Rig
 from firmware_sims.sim import Sim, Steady
-from tests.contract.case import Case, Peer
 
 EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 

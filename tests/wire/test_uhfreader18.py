@@ -15,7 +15,7 @@ from device.wire.uhfreader18 import (
     Decoder,
     Done,
     Failed,
-    Info,
+    Identity,
     Report,
     Tags,
     crc16,
@@ -73,7 +73,7 @@ def test_a_sound_frame_whose_tags_do_not_fit_is_noise(data: bytes) -> None:
 
 def test_who_the_reader_is() -> None:
     data = bytes((2, 14, 0x09, 0x02, 0x4E, 0x00, 30, 10))
-    assert Decoder().feed(answer(INFO, 0, data)) == [Info("2.14", 0x09, 1.0)]
+    assert Decoder().feed(answer(INFO, 0, data)) == [Identity("2.14", 0x09, 1.0)]
     assert Decoder().feed(answer(INFO, 0, data[:7])) == [Noise(answer(INFO, 0, data[:7]))]
 
 

@@ -1,7 +1,12 @@
 """What a driver brings to the contract suite.
 
-The suite (``test_contract.py``) is run on every ``Case`` in the ``CASES`` of the files ``cases_*.py`` beside it. To add a driver, add such
-a file, or a case to one: a name, and an async context manager that serves its peer in a folder and says how to handle it.
+A file of tests takes the suite in and says what it is to be run on, in a list by the name ``CASES``:
+
+    from device.contract.suite import *
+
+    CASES = [Case("acme.pad", served)]
+
+A case is a name, and an async context manager that serves the driver's peer in a folder and says how to handle it.
 """
 
 from __future__ import annotations
