@@ -62,6 +62,10 @@ def file_of(*members: list[Entry], of: Header | None = None) -> io.BytesIO:
     return io.BytesIO(encode_header(of or header(PLAN)) + b"".join([encode(member, DEVICES) for member in members]))
 
 
+def packed(line: str) -> bytes:
+    return gzip.compress(line.encode() + b"\n")
+
+
 def read(file: io.BytesIO) -> list[Entry]:
     return list(read_trace(file).entries)
 
@@ -141,7 +145,9 @@ def test_a_file_that_was_cut_short_is_read_up_to_there() -> None:
     assert trace.cut
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", gzip.compress(b"{}\n"), gzip.compress(b"[1]\n"), gzip.compress(b'{"format": "other"}\n')])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", packed("{}"), packed("[1]"), packed('{"format": "other"}')], ids=["nothing", "text", "object", "list", "other"]
+)
 def test_what_is_no_recording_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="recording"):
         read_trace(io.BytesIO(data))
