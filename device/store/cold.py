@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 
 from device.domain.events import AlarmKind, TemperatureRecorded
 from device.domain.facts import ProbeFailed, TemperatureKnown
@@ -71,10 +73,10 @@ class ColdStore:
         if rules is None:
             return
         if timer == "cold":
-            alarms.raise_alarm(turn, "too_cold", zone, zone, celsius=self.coldest(turn, zone), limit=rules.min_celsius)
+            alarms.raise_alarm(turn, "too_cold", zone, zone, celsius=self._shown(turn, zone, self.coldest), limit=rules.min_celsius)
             return
         if timer == "warm":
-            alarms.raise_alarm(turn, "too_warm", zone, zone, celsius=self.warmest(turn, zone), limit=rules.max_celsius)
+            alarms.raise_alarm(turn, "too_warm", zone, zone, celsius=self._shown(turn, zone, self.warmest), limit=rules.max_celsius)
         if rules.regime == "food":
             sales.stop(turn, zone, "too_warm" if timer == "warm" else "no_temperature")
 
@@ -127,6 +129,11 @@ class ColdStore:
             (self.celsius[name] for name, where in turn.plan.thermometer_zone.items() if where == zone and name in self.celsius),
             default=float("inf"),
         )
+
+    def _shown(self, turn: Turn, zone: str, extreme: Callable[[Turn, str], float]) -> float | None:
+        """A temperature for an event; None while no thermometer is believed, such as right after a start."""
+        found = extreme(turn, zone)
+        return found if isfinite(found) else None
 
     def _all_known(self, turn: Turn, zone: str) -> bool:
         return all(name in self.celsius for name, where in turn.plan.thermometer_zone.items() if where == zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ class Plan:
         self._of_file = products
         self.timezone = ZoneInfo(layout.store.timezone)
         self.products = products if state.catalogue is None else {line["gtin"]: product_of(line) for line in state.catalogue}
-        slots = layout.slot if state.planogram is None else tuple(Slot.model_validate(slot) for slot in state.planogram)
+        slots = layout.slot if state.planogram is None else _still_there(layout, state.planogram)
         self.zones: dict[str, Zone] = {zone.id: zone for zone in layout.zone}
         self.locks: dict[str, Lock] = {lock.id: lock for lock in layout.lock}
         self.slots: dict[str, Slot] = {slot.id: slot for slot in slots}
@@ -104,6 +104,13 @@ class Plan:
 
     def picks_up_at(self, zone: str, local: datetime) -> bool:
         return open_at(self.zones[zone].pickup_hours, local)
+
+
+def _still_there(layout: Layout, planogram: Iterable[Mapping[str, Any]]) -> tuple[Slot, ...]:
+    """The slots of a ``set_planogram`` command whose plates the configuration still has."""
+    channels = {scale.id: scale.channels for scale in layout.scale}
+    slots = (Slot.model_validate(slot) for slot in planogram)
+    return tuple(slot for slot in slots if slot.channel <= channels.get(slot.scale, 0))
 
 
 def _of_channel(value: float | tuple[float, ...], channel: int) -> float:

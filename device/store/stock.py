@@ -58,10 +58,11 @@ def move(turn: Turn, slot_id: str, gtin: str, quantity: int, cause: Cause) -> No
 def weighed(turn: Turn, slot_id: str) -> int | None:
     """How many items the settled weight of a slot with one product means.
 
-    None where several products stand there, something is misplaced on it, or the weight fits no whole number well enough.
+    None where several products stand there or one that the catalogue does not know, something is misplaced on it, or the weight fits no
+    whole number well enough.
     """
     slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
-    if len(slot.products) != 1 or state.misplaced or state.grams is None:
+    if len(slot.products) != 1 or state.misplaced or state.grams is None or slot.products[0] not in turn.plan.products:
         return None
     product = turn.plan.products[slot.products[0]]
     count = round(state.grams / product.grams)
