@@ -8,11 +8,15 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class DriveLock:
-    """Put a lock's relay. ``order`` comes back in the ``LockOutcome``; the outcome is observed, never assumed."""
+    """Put a lock's relay. ``order`` comes back in the ``LockOutcome``; the outcome is observed, never assumed.
+
+    ``for_people``: a fire opens it, which does not wait until it is written down.
+    """
 
     lock: str
     unlock: bool
     order: int
+    for_people: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ class Engine:
         self._next_trim = 0.0
         self._stuck_until: float | None = None
         self._told_trusted: bool | None = None
-        self._told_overload = Overload(0, 0)
+        self._told_overload: Overload | None = None
+        self._told_room: Room | None = None
         self._most_waiting = 0
         self._later: list[Effect] = []
 
@@ -171,7 +172,8 @@ class Engine:
             self._told_overload = overload
             own.append(overload)
         room: Room = "full" if self._held else self._journal.pressure.room
-        if room != self.core.store.live.journal_room:
+        if room != self._told_room:
+            self._told_room = room
             own.append(JournalRoom(room))
         return own
 
@@ -232,8 +234,8 @@ class Engine:
     def _perform(self, effects: Sequence[Effect], durable: bool, moment: Moment) -> None:
         for effect in effects:
             match effect:
-                case DriveLock(lock, unlock, order):
-                    self._drive(lock, unlock, order, durable, moment)
+                case DriveLock():
+                    self._drive(effect, durable, moment)
                 case Reply():
                     self._outlets.reply(effect)
                 case Resend(from_seq):
@@ -243,12 +245,12 @@ class Engine:
                 case Calibrate():
                     pass
 
-    def _drive(self, lock: str, unlock: bool, order: int, durable: bool, moment: Moment) -> None:
-        """Locking may be done before it is written down; unlocking may not."""
-        if unlock and not durable:
-            self.inbox.put_facts([LockDriven(lock, moment.uptime, order, False, "journal_full")])
+    def _drive(self, what: DriveLock, durable: bool, moment: Moment) -> None:
+        """Locking may be done before it is written down; unlocking may not, unless there is a fire."""
+        if what.unlock and not durable and not what.for_people:
+            self.inbox.put_facts([LockDriven(what.lock, moment.uptime, what.order, False, "journal_full")])
         else:
-            self._locks[lock].drive(order, unlock)
+            self._locks[what.lock].drive(what.order, what.unlock)
 
 
 def _evidence(fact: TraceCaptured, moment: Moment) -> Evidence:

@@ -50,8 +50,9 @@ def relock_on_open(turn: Turn, zone: str) -> None:
 def release(turn: Turn, zone: str) -> None:
     """Fire: every lock that fails safe is opened; the others are left to their exit devices."""
     for entry in turn.plan.locks_of(zone):
-        if entry.fail == "safe" and not turn.lock(entry.id).unlocked:
-            turn.order_lock(entry.id, True)
+        open_by_now = turn.live.relay_unlocked.get(entry.id) is True or entry.id in turn.live.pending
+        if entry.fail == "safe" and not (turn.lock(entry.id).unlocked and open_by_now):
+            turn.order_lock(entry.id, True, for_people=True)
 
 
 def secure(turn: Turn, lock_id: str) -> None:
@@ -97,7 +98,7 @@ def door_moved(turn: Turn, fact: DoorMoved) -> bool | None:
     session = zone.session.id if zone.session else None
     if not fact.closed:
         if zone.door_open is not True:
-            _tell_waiting_bolts(turn, zone_id)
+            _tell_late_outcomes(turn, zone_id)
             turn.tell(DoorOpened(zone_id, fact.lock, session), zone_id)
         return True
     if any(closed is not True for closed in states):
@@ -110,6 +111,9 @@ def door_moved(turn: Turn, fact: DoorMoved) -> bool | None:
 
 def relay_moved(turn: Turn, fact: RelayMoved) -> None:
     turn.live.relay_unlocked[fact.lock] = fact.unlocked
+    zone = turn.plan.locks[fact.lock].zone
+    if turn.zone(zone).fire:
+        release(turn, zone)
     secure(turn, fact.lock)
 
 
@@ -127,6 +131,8 @@ def lock_driven(turn: Turn, fact: LockDriven) -> str | None:
     unlock_wanted = turn.lock(fact.lock).unlocked
     zone = turn.plan.locks[fact.lock].zone
     if not fact.ok:
+        if turn.zone(zone).fire and fact.reason != "gone":
+            turn.start_timer(f"relock:{fact.lock}", RETRY_S)
         if unlock_wanted:
             return zone
         _answer_locked(turn, zone, fact.reason)
@@ -158,10 +164,12 @@ def bolt_is_late(turn: Turn, lock_id: str) -> None:
 
 
 def retry(turn: Turn, lock_id: str) -> None:
-    """Ask a relay again that would not lock."""
+    """Ask a relay again that would not lock, or in a fire, would not open."""
     turn.stop_timer(f"relock:{lock_id}")
     zone = turn.zone(turn.plan.locks[lock_id].zone)
-    if not turn.lock(lock_id).unlocked and not zone.fire and turn.live.door_closed.get(lock_id) is True:
+    if zone.fire:
+        release(turn, turn.plan.locks[lock_id].zone)
+    elif not turn.lock(lock_id).unlocked and turn.live.door_closed.get(lock_id) is True:
         turn.order_lock(lock_id, False)
 
 
@@ -197,7 +205,11 @@ def _answer_locked(turn: Turn, zone_id: str, failure: str | None = None) -> None
         answers.finish(turn, command, "done", result={"locked": "unlocked" not in bolts, "observed": bolts[0] if bolts else None})
 
 
-def _tell_waiting_bolts(turn: Turn, zone_id: str) -> None:
+def _tell_late_outcomes(turn: Turn, zone_id: str) -> None:
+    """An open door shows that its relay has moved, whether or not relay and bolt have said so yet."""
     for entry in turn.plan.locks_of(zone_id):
-        if entry.id in turn.live.awaiting_bolt:
+        driven = entry.id in turn.live.pending and turn.lock(entry.id).unlocked and turn.live.door_closed.get(entry.id) is False
+        if driven:
+            del turn.live.pending[entry.id]
+        if driven or entry.id in turn.live.awaiting_bolt:
             _tell_moved(turn, entry.id)

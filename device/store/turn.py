@@ -54,13 +54,13 @@ class Turn:
         if timer in self.state.timers:
             self.note(TimerSet(timer, None))
 
-    def order_lock(self, lock: str, unlock: bool) -> int:
+    def order_lock(self, lock: str, unlock: bool, *, for_people: bool = False) -> int:
         """Have a lock driven, after the order is durable."""
         order = self.state.orders_issued + 1
         self.note(LockOrdered(lock, unlock, order))
         self.live.pending[lock] = order
         self.live.awaiting_bolt.pop(lock, None)
-        self.effect(DriveLock(lock, unlock, order))
+        self.effect(DriveLock(lock, unlock, order, for_people))
         return order
 
     def zone(self, zone: str) -> ZoneState:
