@@ -30,19 +30,20 @@ def finish(
     *,
     reason: str | None = None,
     result: dict[str, Any] | None = None,
+    shown: dict[str, Any] | None = None,
 ) -> None:
-    """Give a command its outcome. A command that has one keeps it."""
+    """Give a command its outcome. A command that has one keeps it. ``shown``: what only the reply says, too large to be remembered."""
     seen = turn.state.commands.get(command)
     if seen is None or seen.status != "accepted":
         return
     turn.tell(_EVENTS[status](command, seen.name, seen.by, result, reason), turn.plan.layout.store.id)
-    _reply(turn, command, seen, status, reason, result)
+    _reply(turn, command, seen, status, reason, shown or result)
 
 
-def repeat(turn: Turn, command: str, topic: str | None, correlation: bytes | None) -> None:
-    """Give the newest reply again, to whoever asks with the same id."""
+def repeat(turn: Turn, command: str, topic: str | None, correlation: bytes | None, shown: dict[str, Any] | None = None) -> None:
+    """Give the newest reply again, to whoever asks with the same id; ``shown`` as in ``finish``."""
     seen = turn.state.commands[command]
-    turn.effect(Reply(command, seen.status, seen.reason, seen.result, turn.time(), topic, correlation))
+    turn.effect(Reply(command, seen.status, seen.reason, shown or seen.result, turn.time(), topic, correlation))
 
 
 def tell_refused(turn: Turn, command: str, name: str, reason: str) -> None:

@@ -69,14 +69,12 @@ def _unlock(turn: Turn, command: Command, wanted: args.Unlock, cold: ColdStore) 
 def _lock(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
     zone = _known_zone(turn, wanted.zone)
     _no_fire(turn, zone)
-    if not turn.door_shut(zone):
+    if not turn.door_shut(zone) or zone in turn.live.lock_commands:
         raise CommandRefused("busy")
     answers.accept(turn, command.id)
     turn.live.lock_commands[zone] = command.id
     if turn.rules(zone).kind == "room":
-        for session in [each for each in turn.zone(zone).sessions if not each.inside]:
-            rooms.end(turn, zone, session, "command")
-        doors.lock(turn, zone)
+        rooms.call_off(turn, zone, "command")
     elif turn.zone(zone).phase == "unlocked" and not turn.rules(zone).inside:
         sessions.trigger(turn, zone, "ended", "command")
     else:
@@ -219,7 +217,7 @@ def _count(turn: Turn, command: Command, wanted: args.Count, cold: ColdStore) ->
 
 
 def _snapshot(turn: Turn, command: Command, wanted: args.NoArguments, cold: ColdStore) -> None:
-    _done(turn, command, **views.whole(turn, cold))
+    answers.finish(turn, command.id, "done", result={"seq": turn.state.seq}, shown=views.whole(turn, cold))
 
 
 def _resend(turn: Turn, command: Command, wanted: args.ResendFrom, cold: ColdStore) -> None:

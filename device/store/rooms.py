@@ -147,8 +147,10 @@ def exit_used(turn: Turn, zone: str) -> None:
 
 
 def presence_changed(turn: Turn, zone: str) -> None:
-    """Presence says that the room is empty: whoever left by the door has left."""
-    if zone in turn.live.walked_out and turn.zone(zone).phase == "shut" and not _somebody_present(turn, zone):
+    """Presence says that the room is empty: whoever left by the door has left. Or that it is not: then they have not."""
+    if _somebody_present(turn, zone):
+        _stay(turn, zone)
+    elif zone in turn.live.walked_out and turn.zone(zone).phase == "shut":
         _all_leave(turn, zone)
 
 
@@ -184,8 +186,7 @@ def end(turn: Turn, zone: str, session: Session, reason: EndReason) -> None:
     entered = session.inside
     visits.finish(turn, session, reason)
     if turn.zone(zone).phase == "unlocked" and not entered:
-        turn.note(PhaseChanged(zone, "shut"))
-        doors.lock(turn, zone)
+        trigger(turn, zone, "window_passed")
     if entered and not visitors(turn, zone):
         for inner in turn.plan.inside(zone):
             niche(turn, inner, "room_empty")
@@ -194,6 +195,17 @@ def end(turn: Turn, zone: str, session: Session, reason: EndReason) -> None:
 def end_all(turn: Turn, zone: str, reason: EndReason) -> None:
     for session in list(turn.zone(zone).sessions):
         end(turn, zone, session, reason)
+
+
+def call_off(turn: Turn, zone: str, reason: EndReason) -> None:
+    """Lock the entrance now: who wanted in has not come, and who wanted out may show the code again."""
+    unlocked = turn.zone(zone).phase == "unlocked"
+    for session in [each for each in turn.zone(zone).sessions if not each.inside]:
+        end(turn, zone, session, reason)
+    if turn.zone(zone).phase == "unlocked":
+        trigger(turn, zone, "window_passed")
+    elif not unlocked:
+        doors.lock(turn, zone)
 
 
 def settled(turn: Turn, zone: str) -> None:
@@ -223,7 +235,7 @@ REST_LIMIT_S = 2.0
 
 
 def _somebody_present(turn: Turn, zone: str) -> bool:
-    return any(turn.live.inputs.get(each, True) for each in turn.plan.inputs_of(zone, "presence"))
+    return any(turn.live.inputs.get(each, True) or turn.live.online.get(each) is False for each in turn.plan.inputs_of(zone, "presence"))
 
 
 def _enter(turn: Turn, zone: str) -> None:
@@ -260,8 +272,25 @@ def _all_leave(turn: Turn, zone: str) -> None:
         _start_leaving(turn, session)
 
 
+def _stay(turn: Turn, zone: str) -> None:
+    """Somebody is seen before the carts are final: it can only be who was taken to have left, unless somebody else has come in."""
+    inside = visitors(turn, zone)
+    if not inside or any(session.leaving or not _is_leaving(turn, session) for session in inside):
+        return
+    _walk_out(turn, zone)
+    for session in inside:
+        turn.stop_timer(f"leave:{session.id}")
+        turn.stop_timer(f"rest:{session.id}")
+        left_s = session.started + turn.rules(zone).max_session_s - turn.moment.uptime
+        turn.start_timer(f"stay:{session.id}", max(0.0, left_s))
+
+
+def _is_leaving(turn: Turn, session: Session) -> bool:
+    return any(f"{timer}:{session.id}" in turn.state.timers for timer in ("leave", "rest"))
+
+
 def _start_leaving(turn: Turn, session: Session) -> None:
-    if f"leave:{session.id}" not in turn.state.timers and f"rest:{session.id}" not in turn.state.timers:
+    if not _is_leaving(turn, session):
         turn.stop_timer(f"stay:{session.id}")
         turn.start_timer(f"leave:{session.id}", turn.rules(session.zone).settle_s)
 

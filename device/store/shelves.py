@@ -103,6 +103,8 @@ def at_rest(turn: Turn, zone: str) -> bool:
 def _decide(turn: Turn, slot: str, delta: float, sd: float, evidence: str | None) -> None:
     visits = _who_may_take(turn, slot)
     if not visits:
+        for session in _visits(turn, slot):
+            basket.review(turn, session, "unexplained_step")
         basket.unexplained(turn, slot, delta, sd, evidence)
     elif len(visits) > 1:
         basket.nobodys(turn, visits, slot, delta, sd, evidence)

@@ -25,6 +25,7 @@ from device.store import (
     doors,
     entrance,
     inputs,
+    kinds,
     rooms,
     sales,
     sessions,
@@ -194,6 +195,9 @@ class Store:
         for zone in zones:
             for session in list(turn.zone(zone).sessions):
                 visits.finish(turn, session, "timeout")
+        for zone in self.plan.zones:
+            if kinds.misfits(turn, zone):
+                kinds.begin_anew(turn, zone)
         slots = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
         places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
         for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
@@ -207,7 +211,7 @@ class Store:
         for zone in self.plan.zones:
             if turn.zone(zone).phase == "unlocked" and not self.plan.zones[zone].inside:
                 self._window_passed(turn, zone)
-            elif turn.door_shut(zone):
+            elif turn.door_shut(zone) and not turn.zone(zone).fire:
                 for lock in self.plan.locks_of(zone):
                     if turn.live.relay_unlocked.get(lock.id) is not False:
                         turn.order_lock(lock.id, False)
@@ -320,7 +324,9 @@ class Store:
             return
         known = found.id or ""
         if known in self.state.commands:
-            answers.repeat(turn, known, topic, inbound.correlation)
+            seen = self.state.commands[known]
+            shown = views.whole(turn, self.cold) if (seen.name, seen.status) == ("snapshot", "done") else None
+            answers.repeat(turn, known, topic, inbound.correlation, shown)
             return
         correlation = inbound.correlation.hex() if inbound.correlation is not None else None
         expires = found.expires if found.expires is not None else turn.moment.wall
@@ -342,6 +348,10 @@ class Store:
         before, self.plan = self.plan, plan
         turn.plan = plan
         self._forget_places(turn)
+        plates = {(slot.id, slot.scale, slot.channel) for slot in before.slots.values()}
+        moved = tuple(slot.id for slot in plan.slots.values() if (slot.id, slot.scale, slot.channel) not in plates)
+        if moved:
+            turn.note(Forgotten(slots=moved))
         for slot in self.plan.slots.values():
             if before.slots.get(slot.id) != slot:
                 self.live.based.discard(slot.id)

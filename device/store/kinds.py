@@ -1,0 +1,29 @@
+"""Kinds of zones: what becomes of a zone that the configuration has made another kind while somebody was there."""
+
+from __future__ import annotations
+
+from device.store import visits
+from device.store.notes import PhaseChanged
+from device.store.turn import Turn
+
+
+def misfits(turn: Turn, zone: str) -> bool:
+    """Whether a zone is in a state that its kind does not have."""
+    rules, state, timers = turn.rules(zone), turn.zone(zone), turn.state.timers
+    if rules.kind == "room":
+        endless = state.phase == "unlocked" and f"window:{zone}" not in timers
+        return endless or state.phase in ("settling", "overstayed") or f"session:{zone}" in timers
+    if rules.inside:
+        return bool(state.sessions) or state.phase == "settling"
+    return bool(state.sessions) != (state.phase in ("unlocked", "open", "settling"))
+
+
+def begin_anew(turn: Turn, zone: str) -> None:
+    """End a zone's sessions, with review; where its door stands open, nothing is taken rightly until it has been shut."""
+    for session in list(turn.zone(zone).sessions):
+        for timer in ("stay", "leave", "rest"):
+            turn.stop_timer(f"{timer}:{session.id}")
+        visits.finish(turn, session, "timeout")
+    for timer in ("window", "session", "settle", "rest"):
+        turn.stop_timer(f"{timer}:{zone}")
+    turn.note(PhaseChanged(zone, "forced" if turn.zone(zone).door_open else "shut"))
