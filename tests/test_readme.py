@@ -24,7 +24,7 @@ def test_what_is_linked_is_there(page: Path) -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    assert [name for name in COMMANDS if f"smartstore {name}" not in README and f"/ `{name}`" not in README] == []
+    assert [name for name in COMMANDS if f"smartstore {name}" not in README and f"/ `{name}" not in README] == []
 
 
 def test_the_first_lines_are_the_two_commands() -> None:

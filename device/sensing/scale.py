@@ -144,7 +144,7 @@ class ScaleSense:
         if self._here:
             for plate in self._plates:
                 if plate.trust.reason in (None, "starting") and at - max(plate.at, self._stale_from) > self._patience:
-                    facts.extend(plate.distrust(at, "stale"))
+                    facts.extend(plate.distrust(at, plate.trust.why_silent(plate.at)))
         return facts
 
     @property

@@ -41,7 +41,7 @@ _PASSING = frozenset({"not_executable"})
 class ChannelTrust:
     """The trust in one channel of one scale. ``reason`` is None while it is believed, ``starting`` before its first settled weight."""
 
-    __slots__ = ("_calibrated", "_channel", "_faults", "_faulty_at", "_scale", "_told", "reason")
+    __slots__ = ("_calibrated", "_channel", "_fault", "_faults", "_faulty_at", "_scale", "_told", "reason")
 
     def __init__(self, scale: str, channel: int, calibrated: bool) -> None:
         self._scale = scale
@@ -49,6 +49,7 @@ class ChannelTrust:
         self._calibrated = calibrated
         self._told = False
         self._faults = 0
+        self._fault = ""
         self._faulty_at = float("-inf")
         self.reason: str | None = "starting"
 
@@ -95,11 +96,15 @@ class ChannelTrust:
             return []
         if last_good_at > self._faulty_at:
             self._faults = 0
-        self._faulty_at = at
+        self._fault, self._faulty_at = fault, at
         self._faults += 1
         if self._faults < FAULTS_IN_A_ROW or self.reason == fault:
             return []
         return self.lose(at, fault)
+
+    def why_silent(self, last_good_at: float) -> str:
+        """Why there has been no sample since ``last_good_at``: what the device said of it, as some do only once, or ``stale``."""
+        return self._fault if self._faulty_at > last_good_at else "stale"
 
 
 def flatlined(raw: Sequence[float]) -> bool:

@@ -209,3 +209,9 @@ def test_a_slammed_door_shakes_a_plate_and_costs_it_no_trust(rate_hz: float) -> 
         facts = facts_of(scale, Signal(seed, rate_hz=rate_hz, extra=[slam]).samples(30))
         assert reasons(facts) == [None]
         assert [fact for fact in facts if isinstance(fact, WeightStep)] == []
+
+
+def test_a_fault_that_a_scale_tells_once_is_why_its_plate_is_silent() -> None:
+    scale = well(sense(stream_scale()))
+    assert scale.fault(FaultReading("shelf", 15.0, "overload")) == []
+    assert reasons(scale.tick(30.0)) == ["overload"]
