@@ -42,6 +42,7 @@ log = logging.getLogger("smartstore")
 LOCKS_WITHIN_S = 1.5
 """At the end, so long is waited for locks to confirm that they are shut."""
 HALT_WITHIN_S = 1.0
+FAREWELL_WITHIN_S = 2.0
 READY_WITHIN_S = 3.0
 """So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
 
@@ -79,6 +80,7 @@ class App:
             receipts_after=(state.receipts_from or state.seq + 1) - 1,
             discovery=discovery(layout, configuration.products) if layout.mqtt.homeassistant else None,
             clock_floor=self._clock_floor,
+            stop_within_s=FAREWELL_WITHIN_S,
         )
         tapped = socket_of(layout.journal.path)
         self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime)
