@@ -105,8 +105,16 @@ def _clear_fire(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: 
         turn.note(FireChanged(zone, False))
         alarms.end_alarm(turn, "fire", zone, command.by)
         sales.resume(turn, zone, "fire", by=command.by)
-        doors.lock(turn, zone)
+        _lock_again(turn, zone)
     _done(turn, command, fire=False)
+
+
+def _lock_again(turn: Turn, zone: str) -> None:
+    """After a fire: all that is shut, but not a cabinet in a room with somebody in it."""
+    if turn.rules(zone).kind == "room":
+        rooms.call_off(turn, zone, "command")
+    elif turn.zone(zone).phase != "unlocked":
+        doors.lock(turn, zone)
 
 
 def _end_session(turn: Turn, command: Command, wanted: args.EndSession, cold: ColdStore) -> None:

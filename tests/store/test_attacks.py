@@ -309,3 +309,26 @@ def test_one_who_was_let_out_and_stayed_is_not_gone_when_the_next_one_is_called_
     shop.come_in(sub="dora")
     shop.wait(5)
     assert [ended.subject for ended in shop.events("session.ended")] == ["carl"]
+
+
+def test_a_fire_while_somebody_is_let_out_does_not_leave_the_room_busy_once_it_is_cleared() -> None:
+    shop = Room(room())
+    shop.show_out(shop.come_in())
+    burning(shop)
+    shop.fact(facts.InputChanged(FIRE, shop.now, False))
+    for zone in ("shop", "cooler"):
+        assert shop.command("clear_fire", zone=zone)["status"] == "done"
+    shop.wait(60)
+    assert shop.orders("lock")[-1] is False
+    shop.show(sub="next")
+    assert shop.last("session.started").subject == "next"
+
+
+def test_clearing_a_fire_at_a_cabinet_leaves_it_open_for_who_is_in_the_room() -> None:
+    shop = Room(room())
+    shop.fact(facts.InputChanged(FIRE, shop.now, True), facts.InputChanged(FIRE, shop.now, False))
+    shop.command("clear_fire", zone="shop")
+    shop.come_in()
+    shop.driven.clear()
+    shop.command("clear_fire", zone="cooler")
+    assert shop.orders("other-lock") == []
