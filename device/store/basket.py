@@ -76,23 +76,7 @@ def taken(turn: Turn, session: Session, slot_id: str, grams: float, sd: float, e
         review(turn, session, "unexplained_step")
         return
     _doubt(turn, session, slot_id, found)
-    turn.tell(
-        ItemTaken(
-            session=session.id,
-            slot=slot_id,
-            gtin=found.gtin,
-            quantity=found.quantity,
-            grams=round(grams, 1),
-            grams_sd=round(sd, 2),
-            confidence=round(found.confidence, 6),
-            alternatives=found.alternatives,
-            tags=(),
-            evidence=evidence,
-            price_minor=_price(turn, session, found.gtin),
-            revises=None,
-        ),
-        session.zone,
-    )
+    _tell(turn, [session], slot_id, -grams, sd, evidence, found.gtin, found)
     stock.move(turn, slot_id, found.gtin, -found.quantity, "taken" if session.purpose in ("shop", "pickup") else "restocked")
 
 
@@ -104,23 +88,7 @@ def returned(turn: Turn, session: Session, slot_id: str, grams: float, sd: float
         review(turn, session, "unexplained_step")
         return
     _doubt(turn, session, slot_id, found)
-    turn.tell(
-        ItemReturned(
-            session=session.id,
-            slot=slot_id,
-            gtin=found.gtin,
-            quantity=found.quantity,
-            grams=round(grams, 1),
-            grams_sd=round(sd, 2),
-            confidence=round(found.confidence, 6),
-            alternatives=found.alternatives,
-            tags=(),
-            evidence=evidence,
-            price_minor=_price(turn, session, found.gtin),
-            revises=None,
-        ),
-        session.zone,
-    )
+    _tell(turn, [session], slot_id, grams, sd, evidence, found.gtin, found)
     stock.move(turn, slot_id, found.gtin, found.quantity, "restocked" if restocking else "returned")
 
 
@@ -131,25 +99,7 @@ def nobodys(turn: Turn, visitors: list[Session], slot_id: str, delta: float, sd:
     found = turn.identify(abs(delta), sd, on_slot(turn, slot_id))
     if found.gtin is None:
         return
-    kind = ItemTaken if delta < 0 else ItemReturned
-    turn.tell(
-        kind(
-            session=None,
-            slot=slot_id,
-            gtin=found.gtin,
-            quantity=found.quantity,
-            grams=round(abs(delta), 1),
-            grams_sd=round(sd, 2),
-            confidence=round(found.confidence, 6),
-            alternatives=found.alternatives,
-            tags=(),
-            evidence=evidence,
-            price_minor=_price(turn, visitors[0], found.gtin),
-            revises=None,
-            candidates=tuple(session.id for session in visitors),
-        ),
-        visitors[0].zone,
-    )
+    _tell(turn, visitors, slot_id, delta, sd, evidence, found.gtin, found)
     stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, "taken" if delta < 0 else "returned")
 
 
@@ -195,6 +145,32 @@ def _in_hand(turn: Turn, session: Session, gtin: str, count: int, prior: float) 
     if count > 1 or len(moved) > 1 or moved[0].quantity != 1:
         return _candidate(turn, gtin, count, prior)
     return Candidate(gtin, moved[0].grams, min(max(moved[0].grams_sd, WEIGHED_AT_LEAST_SD_G), product.grams_sd), count, prior)
+
+
+def _tell(
+    turn: Turn, hands: list[Session], slot_id: str, delta: float, sd: float, evidence: str | None, gtin: str, found: Identification
+) -> None:
+    """Tell that items left a slot (``delta`` negative) or came to it, by one session's hands or by any of several."""
+    kind = ItemTaken if delta < 0 else ItemReturned
+    alone = len(hands) == 1
+    turn.tell(
+        kind(
+            session=hands[0].id if alone else None,
+            slot=slot_id,
+            gtin=gtin,
+            quantity=found.quantity,
+            grams=round(abs(delta), 1),
+            grams_sd=round(sd, 2),
+            confidence=round(found.confidence, 6),
+            alternatives=found.alternatives,
+            tags=(),
+            evidence=evidence,
+            price_minor=_price(turn, hands[0], gtin),
+            revises=None,
+            candidates=() if alone else tuple(session.id for session in hands),
+        ),
+        hands[0].zone,
+    )
 
 
 def _price(turn: Turn, session: Session, gtin: str) -> int:
