@@ -58,6 +58,8 @@ CLOCK_SKEW_S = 30.0
 FAILURES = 5
 WINDOW_S = 60.0
 """So many failures within so long, and a reader refuses card numbers for as long again."""
+DENIALS = 30
+"""So many denials of a reader are journalled within ``WINDOW_S``, whatever their reason: more than people show, less than a film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,7 @@ class Lockout:
     """What one reader remembers of failures. After ``FAILURES`` within ``WINDOW_S`` it refuses card numbers for ``WINDOW_S``.
 
     Signed codes cannot be guessed, so they go on working, and nobody can close a store with forged ones. Times are uptimes of ``boot``:
-    another boot starts afresh. ``untold`` counts the failures of which the journal has no event.
+    another boot starts afresh. ``untold`` counts the failures of which the journal has no event, ``denied_at`` are denials that it has.
     """
 
     boot: str = ""
@@ -276,15 +278,29 @@ class Lockout:
     locked_at: float | None = None
     told_at: float | None = None
     untold: int = 0
+    denied_at: tuple[float, ...] = ()
 
     def refuses_cards(self, at: Moment) -> bool:
         """Whether the reader refuses card numbers now."""
         return self.boot == at.boot and self.locked_at is not None and at.uptime - self.locked_at < WINDOW_S
 
     def after(self, verdict: Grant | Denial, at: Moment) -> tuple[Lockout, bool]:
-        """What the reader remembers after a verdict, and whether that is to be journalled: of failures while it refuses, one a minute."""
-        if isinstance(verdict, Grant) or not verdict.counts_as_forgery:
+        """What the reader remembers after a verdict, and whether that is to be journalled.
+
+        Of failures while it refuses, one a minute is, and of all denials, ``DENIALS``.
+        """
+        if isinstance(verdict, Grant):
             return self, True
+        now, told = self._after_denial(verdict, at)
+        recent = tuple(since for since in self.denied_at if self.boot == at.boot and at.uptime - since < WINDOW_S)
+        if told and len(recent) >= DENIALS:
+            return replace(now, untold=now.untold + 1), False
+        return replace(now, denied_at=(*recent, at.uptime) if told else recent), told
+
+    def _after_denial(self, verdict: Denial, at: Moment) -> tuple[Lockout, bool]:
+        """The same for a denial, but for the bound on all of them."""
+        if not verdict.counts_as_forgery:
+            return (self if self.boot == at.boot else Lockout(at.boot, untold=self.untold)), True
         if self.boot != at.boot:
             return Lockout(at.boot, (at.uptime,), untold=self.untold), True
         if self.refuses_cards(at):

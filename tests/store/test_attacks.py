@@ -14,7 +14,7 @@ from device.domain.layout import Layout
 from device.engine.records import row_of
 from device.store import inputs
 from device.store.plan import Plan
-from tests.store.shop import COLA, GIN, ORIGIN, PRODUCTS, RIESLING, Shop
+from tests.store.shop import COLA, GIN, ORIGIN, PRODUCTS, RIESLING, STRANGER, Shop
 from tests.store.shop import layout as fridge
 from tests.store.test_rooms import Room, room
 
@@ -332,3 +332,15 @@ def test_clearing_a_fire_at_a_cabinet_leaves_it_open_for_who_is_in_the_room() ->
     shop.driven.clear()
     shop.command("clear_fire", zone="cooler")
     assert shop.orders("other-lock") == []
+
+
+@pytest.mark.parametrize("stranger", [True, False], ids=["of a stranger's key", "used before"])
+def test_a_film_of_codes_that_are_no_forgeries_does_not_fill_the_journal_nor_keep_anybody_out(stranger: bool) -> None:
+    shop = Shop()
+    films = [shop.token(key=STRANGER) if stranger else shop.token(exp=shop.moment.wall - 1) for _ in range(2)]
+    for frame in range(3000):
+        shop.show(films[frame % 2])
+        shop.wait(0.2)
+    assert len(shop.events("access.denied")) <= 10 * 31
+    shop.show(sub="anna")
+    assert shop.last("session.started").subject == "anna"
