@@ -35,6 +35,8 @@ def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lock
         cards_refused=lockout.refuses_cards(turn.moment),
     )
     lockouts[fact.reader], to_be_told = lockout.after(verdict, turn.moment)
+    if isinstance(verdict, Grant) and verdict.order and _picked_up(turn, verdict.order.id):
+        verdict = Denial("used", verdict.subject)
     if isinstance(verdict, Grant):
         turn.live.held_busy.discard(fact.reader)
         _grant(turn, zone, fact.reader, verdict)
@@ -82,6 +84,12 @@ def _grant(turn: Turn, zone: str, reader: str, grant: Grant) -> None:
         rooms.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines, jti=grant.jti)
     else:
         sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
+
+
+def _picked_up(turn: Turn, order: str) -> bool:
+    """Whether an order has been picked up: that is done once, by whatever code."""
+    known = turn.state.orders.get(order)
+    return known is not None and known.picked_up
 
 
 def _way_out(turn: Turn, zone: str, text: str, rules: Rules) -> bool:

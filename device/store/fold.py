@@ -212,7 +212,8 @@ def _command_seen(state: State, what: notes.CommandSeen, record: Record) -> None
 
 
 def _order(state: State, what: notes.OrderAssigned, record: Record) -> None:
-    state.orders[what.order] = OrderState(what.zone, dict(what.lines))
+    known = state.orders.get(what.order)
+    state.orders[what.order] = OrderState(what.zone, dict(what.lines), picked_up=known is not None and known.picked_up)
 
 
 def _picked_up(state: State, what: notes.OrderPickedUp, record: Record) -> None:

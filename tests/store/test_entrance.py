@@ -111,3 +111,22 @@ def test_without_a_trusted_clock_no_code_is_believed(shop: Shop) -> None:
     shop.moment = replace(shop.moment, trusted=False)
     shop.show()
     assert shop.last("access.denied").reason == "clock_untrusted"
+
+
+def test_an_order_is_picked_up_once_whatever_the_code(shop: Shop) -> None:
+    order = {"id": "o1", "lines": [{"gtin": COLA, "quantity": 1}]}
+    shop.show(purpose="pickup", order=order)
+    shop.open_door()
+    shop.weigh("b", -355.0)
+    shop.close_door()
+    shop.wait(4)
+    shop.show(purpose="pickup", order=order)
+    assert shop.last("access.denied").reason == "used"
+
+
+def test_an_order_that_nobody_came_for_can_still_be_picked_up(shop: Shop) -> None:
+    order = {"id": "o1", "lines": [{"gtin": COLA, "quantity": 1}]}
+    shop.show(purpose="pickup", order=order)
+    shop.wait(20)
+    shop.show(purpose="pickup", order=order)
+    assert len(shop.events("access.granted")) == 2
