@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from device.domain.events import AccessDenied, AccessGranted
 from device.domain.facts import CodeRead
-from device.store import rooms, sessions
+from device.store import rooms, sessions, visits
 from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
 from device.store.notes import CodeUsed, OrderAssigned
 from device.store.turn import Turn
@@ -60,11 +60,17 @@ def entrance_of(turn: Turn, zone: str) -> Entrance:
 
 
 def is_busy(turn: Turn, zone: str) -> bool:
-    """Whether a session cannot start: one runs, a door is not known to be shut, or a lock is still on its way."""
+    """Whether a session cannot start: one runs, a door is not known to be shut, or a lock is still on its way.
+
+    Nor can it before a plate that has never been weighed is weighed, or known not to be believed: what was taken before that could not
+    be seen. A restart is no such time, since the journal knows the weights.
+    """
     state, zone_rules = turn.zone(zone), turn.rules(zone)
     if state.phase != "shut" or not turn.door_shut(zone) or state.fire or zone_rules.inside:
         return True
     if len(state.sessions) >= (zone_rules.max_sessions if zone_rules.kind == "room" else 1):
+        return True
+    if any(turn.slot(slot.id).grams is None and slot.id not in turn.live.untrusted for slot in visits.covered(turn, zone)):
         return True
     return any(lock.id in turn.live.pending or turn.live.online.get(lock.id) is False for lock in turn.plan.locks_of(zone))
 

@@ -47,6 +47,8 @@ def quiet(turn: Turn, fact: PlateQuiet) -> str | None:
         turn.note(PlateWeight(slot, round(fact.grams, 2)))
         if before is None:
             stock.infer(turn, slot)
+            for session in _visits(turn, slot):
+                basket.review(turn, session, "gap")
         elif abs(fact.grams - before) > _tolerance(turn, slot):
             _changed_unseen(turn, slot, fact.grams - before, fact.sd)
     elif before is None or abs(fact.grams - before) > DRIFT_NOTE_G:

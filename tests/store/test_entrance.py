@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from device.domain import facts
-from tests.store.shop import COLA, STRANGER, Shop, layout
+from tests.store.shop import COLA, RIESLING, STRANGER, Shop, layout
 
 
 @pytest.fixture
@@ -130,3 +130,35 @@ def test_an_order_that_nobody_came_for_can_still_be_picked_up(shop: Shop) -> Non
     shop.wait(20)
     shop.show(purpose="pickup", order=order)
     assert len(shop.events("access.granted")) == 2
+
+
+def test_nobody_gets_in_before_every_plate_has_been_weighed_once() -> None:
+    shop = Shop(stocked=False)
+    for lock in ("lock", "other-lock"):
+        shop.fact(
+            facts.DeviceOnline(lock, shop.now, None, ""), facts.DoorMoved(lock, shop.now, True), facts.RelayMoved(lock, shop.now, False)
+        )
+    code = shop.show()
+    assert shop.last("access.denied").reason == "busy"
+    shop.fact(facts.PlateQuiet("a", 1, shop.now, 7500.0, 0.3, True), facts.PlateQuiet("b", 1, shop.now, 3550.0, 0.3, True))
+    shop.fact(facts.PlateUntrusted("c", 1, shop.now, "lost"))
+    shop.show(code, held=True)
+    assert shop.last("access.granted").jti == "j1"
+
+
+def test_a_code_works_right_after_a_restart_before_the_plates_are_heard(shop: Shop) -> None:
+    shop.restart()
+    for lock in ("lock", "other-lock"):
+        shop.fact(
+            facts.DeviceOnline(lock, shop.now, None, ""), facts.DoorMoved(lock, shop.now, True), facts.RelayMoved(lock, shop.now, False)
+        )
+    shop.show()
+    assert shop.last("access.granted").subject == "shopper-1"
+    shop.open_door()
+    for scale, grams in {"a": 6250.0, "b": 3550.0, "c": 0.0}.items():
+        shop.fact(facts.PlateQuiet(scale, 1, shop.now, grams, 0.3, True))
+    shop.close_door()
+    shop.wait(4)
+    ended = shop.last("session.ended")
+    assert [(line.gtin, line.quantity) for line in ended.cart] == [(RIESLING, 1)]
+    assert ended.review_reasons == ("gap",)

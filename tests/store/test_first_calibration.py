@@ -129,6 +129,8 @@ def test_a_plate_is_not_calibrated_while_somebody_shops_from_it() -> None:
     for lock in ("lock", "other-lock"):
         board.decide(facts.DoorMoved(lock, board.shop.now, True))
         board.decide(facts.RelayMoved(lock, board.shop.now, False))
+    for scale in ("b", "c"):
+        board.decide(facts.PlateQuiet(scale, 1, board.shop.now, 0.0, 0.3, True))
     board.decide(facts.CodeRead("qr", board.shop.now, board.shop.token(), False))
     assert board.shop.last("session.started").purpose == "shop"
     assert board.command("tare", slot="A")["reason"] == "busy"
