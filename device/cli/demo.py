@@ -118,7 +118,7 @@ async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool
         )
         client = await stack.enter_async_context(aiomqtt.Client("127.0.0.1", demo.broker_port, identifier="smartstore-demo"))
         root = demo.configuration.layout.mqtt.topic.replace("{store}", demo.configuration.layout.store.id)
-        await client.subscribe([(f"{root}/event/#", 1), (f"{root}/status", 1), (f"{root}/zone/+", 1)])
+        await client.subscribe([(f"{root}/event/#", 1), (f"{root}/status", 1), (f"{root}/zone/+", 1), (f"{root}/slot/+", 1)])
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(_listen(client, root, teller), name="listen")
             watching = group.create_task(_watch_over(daemon, demo), name="daemon")

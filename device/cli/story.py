@@ -25,6 +25,8 @@ class Teller:
         self._timezone = ZoneInfo(configuration.layout.store.timezone)
         self._as_json = as_json
         self._online = False
+        self._shut = False
+        self._weighed = {slot.id: False for slot in configuration.layout.slot}
         self._cart: list[dict[str, Any]] = []
         self._review: list[str] = []
 
@@ -41,10 +43,13 @@ class Teller:
         if topic == "status":
             self._online = payload["state"] == "online"
         elif topic.startswith("zone/"):
-            if self._online and payload["door"] == "closed":
-                self.ready.set()
+            self._shut = payload["door"] == "closed"
+        elif topic.startswith("slot/"):
+            self._weighed[topic.removeprefix("slot/")] = payload["trusted"]
         elif topic.startswith("event/"):
             self._event(payload)
+        if self._online and self._shut and all(self._weighed.values()):
+            self.ready.set()
 
     def bill(self, name: str, truth: Mapping[str, int]) -> None:
         """The cart of the session that has just ended, next to what the simulated hands hold."""
