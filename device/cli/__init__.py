@@ -6,6 +6,7 @@ Each file has a click command named ``command``. Exit status: 0, 1 failure, 2 us
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -70,3 +71,15 @@ def main() -> None:
     except StoreError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+    finally:
+        _give_up_on_the_log()
+
+
+def _give_up_on_the_log() -> None:
+    """A log that cannot be written (a full disk) is lost, and changes no exit status: Python's own last flush would make it 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)

@@ -123,7 +123,9 @@ class Rig:
         self.hand: Hand
         self.daemon: asyncio.subprocess.Process | None = None
         self._text = text
-        self._environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **environment}
+        # As a service is started, whose output is buffered; some machines that test set the opposite.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        self._environment = {**inherited, "PYTHONWARNINGS": "error::ResourceWarning", **environment}
         self._numbers = 0
 
     @property
