@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -65,7 +67,7 @@ def command(shoppers: int, pace: float, seed: int, as_json: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="smartstore-demo-"))
     try:
         asyncio.run(_demo(prepare(folder), shoppers, pace, seed, as_json))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +76,11 @@ def command(shoppers: int, pace: float, seed: int, as_json: bool) -> None:
 def examples() -> Path:
     """The example stores: beside the package in a checkout, within it where it is installed."""
     package = Path(device.__file__).parent
-    return next(folder for folder in (package.parent / "config", package / "examples") if (folder / STORE).is_file())
+    places = (package.parent / "config", package / "examples")
+    found = next((folder for folder in places if (folder / STORE).is_file()), None)
+    if found is None:
+        raise DemoFailed(f"{STORE} is neither in {places[0]} nor in {places[1]}")
+    return found
 
 
 def prepare(folder: Path) -> Demo:
@@ -106,6 +112,7 @@ def prepare(folder: Path) -> Demo:
 
 
 async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool) -> None:
+    _end_on_hang_up()
     teller = Teller(demo.configuration, as_json)
     async with contextlib.AsyncExitStack() as stack:
         broker = "Mosquitto" if demo.mosquitto else "amqtt"
@@ -136,6 +143,20 @@ async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool
     teller.say("The demo is over.")
 
 
+def _end_on_hang_up() -> None:
+    """A closed terminal and a polite kill end the demo as Ctrl-C does."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+
+
+def _mortal(*command: str) -> list[str]:
+    """A command that ends when the demo is killed without a chance to end it; as it is where there is no setpriv (util-linux)."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else list(command)
+
+
 async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: int) -> None:
     """One visit. The first shopper takes two bottles and puts one back; the others do as they like."""
     name = SHOPPERS[number % len(SHOPPERS)]
@@ -146,10 +167,7 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
     teller.ended.clear()
     truth: dict[str, int] | None = None
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "firmware_sims.shopper",
-        *arguments,
+        *_mortal(sys.executable, "-m", "firmware_sims.shopper", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the demo, which ends its processes itself
@@ -207,7 +225,9 @@ async def _broker(demo: Demo) -> AsyncIterator[None]:
     """Mosquitto where it is installed, else amqtt; on a free loopback port, without persistence."""
     if demo.mosquitto:
         settings = demo.folder / "mosquitto.conf"
-        settings.write_text(f"listener {demo.broker_port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        # As root it would become another user, and a process that does so no longer ends with its parent.
+        user = getpass.getuser()
+        settings.write_text(f"listener {demo.broker_port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser {user}\n")
         program, arguments = demo.mosquitto, ["-c", str(settings)]
     else:
         settings = demo.folder / "amqtt.yaml"
@@ -233,7 +253,11 @@ async def _process(demo: Demo, name: str, *arguments: str, program: str = sys.ex
     """A program of the demo; its output goes to ``name.log``. Ended gently, then not."""
     with (demo.folder / f"{name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            program, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            *_mortal(program, *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         yield process
