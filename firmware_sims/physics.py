@@ -81,7 +81,8 @@ class Plate:
         self._drift_g = self._random.gauss(0, nature.drift_sd_g)
         self._shake_g = 0.0
         self._pushes: list[_Push] = []
-        self._glitched = False
+        self.glitched = False
+        """Whether the last sample was a glitch."""
         self._last_g = 0.0
         self._still_s = 0.0
 
@@ -132,10 +133,10 @@ class Plate:
 
     def _glitch(self) -> float:
         """Mostly nothing; rarely, and never twice running, something far off for one sample."""
-        if self._glitched or self._random.random() >= self.nature.glitch_rate:
-            self._glitched = False
+        if self.glitched or self._random.random() >= self.nature.glitch_rate:
+            self.glitched = False
             return 0.0
-        self._glitched = True
+        self.glitched = True
         size_g = self._glitch_median_g * math.exp(self._random.gauss(0, self.nature.glitch_log_sd))
         return math.copysign(min(max(size_g, 50.0), self.nature.glitch_most_g), self._random.random() - 0.22)
 

@@ -15,6 +15,7 @@ from device import __version__
 from device.errors import ConfigError, StoreError
 
 COMMANDS = {
+    "bench": "Measure how good the program is, on simulated stores.",
     "check": "Validate a configuration and lint its planogram.",
     "calibrate": "Calibrate a plate, step by step, and say how good it is.",
     "demo": "The whole store on a laptop: broker, simulated firmware, daemon and shoppers.",

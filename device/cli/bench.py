@@ -1,0 +1,50 @@
+"""``smartstore bench NAME``: the benchmarks, with JSON and pictures of what came out."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+
+import click
+
+from device.bench import Options, Result, write
+
+BENCHMARKS = {
+    "quiet": "False steps in a day of drift, creep, compressor, footsteps and glitches.",
+}
+"""Every benchmark and its short help; ``device.bench.NAME`` is loaded when it is asked for."""
+
+
+class Benchmarks(click.Group):
+    """One command a benchmark, all with the same options."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(BENCHMARKS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _one(cmd_name) if cmd_name in BENCHMARKS else None
+
+
+@click.group("bench", cls=Benchmarks)
+def command() -> None:
+    """Measure how good this program is, on simulated stores whose truth is known."""
+
+
+def _one(name: str) -> click.Command:
+    @click.command(name, help=BENCHMARKS[name])
+    @click.option("--seed", type=int, default=1, show_default=True, help="Of all that is drawn at random.")
+    @click.option("--quick", is_flag=True, help="A smaller sample: for a look, not for figures to quote.")
+    @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes at once; default: one a core.")
+    @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write NAME.json and the pictures into this folder.")
+    @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object instead of a table.")
+    def run(seed: int, quick: bool, jobs: int, out: Path | None, as_json: bool) -> None:
+        options = Options(seed, quick, jobs)
+        result: Result = importlib.import_module(f"device.bench.{name}").run(options)
+        click.echo(json.dumps(result.figures, ensure_ascii=False) if as_json else "\n".join(result.table))
+        if out is not None:
+            for path in write(result, options, out):
+                click.echo(f"wrote {path}", err=True)
+
+    return run

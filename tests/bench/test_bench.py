@@ -1,0 +1,53 @@
+"""The benchmarks as a command: they run small, say the same twice, and draw what can be drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+from click.testing import CliRunner
+
+from device.bench.plot import Panel, figure
+from device.bench.quiet import Day, live, signal
+from device.cli import smartstore
+from device.cli.bench import BENCHMARKS
+
+
+def test_the_command_writes_figures_and_a_picture(tmp_path: Path) -> None:
+    done = CliRunner().invoke(smartstore, ["bench", "quiet", "--quick", "--jobs", "1", "--out", str(tmp_path), "--json"])
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    written = json.loads((tmp_path / "quiet.json").read_text())
+    assert said["false_steps"] == 0
+    assert written["rates"] == said["rates"]
+    assert written["command"] == "smartstore bench quiet --seed 1 --quick"
+    assert ElementTree.parse(tmp_path / "quiet.svg").getroot().tag.endswith("svg")
+
+
+def test_help_names_every_benchmark() -> None:
+    shown = CliRunner().invoke(smartstore, ["bench", "--help"]).stdout
+    assert all(name in shown for name in BENCHMARKS)
+
+
+def test_a_day_is_the_same_twice_and_another_with_another_seed() -> None:
+    assert live(Day(10.0, 0.05, 4)) == live(Day(10.0, 0.05, 4))
+    assert list(signal(Day(10.0, 0.01, 4))) != list(signal(Day(10.0, 0.01, 5)))
+
+
+def test_a_picture_holds_what_was_drawn_and_is_the_same_twice() -> None:
+    def drawn() -> str:
+        panel = Panel("T & T", x="x", y="y", log_x=True)
+        panel.line([(1, 2.0), (10, 3.0)], "rising", dots=True)
+        panel.mark_y(2.5, "target")
+        other = Panel("bars")
+        other.bars([(0, 1.0), (1, 4.0)])
+        other.band([(0, 0.0), (1, 1.0)], [(0, 2.0), (1, 3.0)], "spread")
+        other.scatter([(0.5, 0.5)], "dots")
+        return figure([panel, other], title="Both")
+
+    picture = drawn()
+    assert picture == drawn()
+    words = [element.text for element in ElementTree.fromstring(picture).iter() if element.text and element.text.strip()]
+    assert {"Both", "T & T", "rising", "target", "spread", "dots"} <= set(words)
+    assert "nan" not in picture
