@@ -1,7 +1,7 @@
 """OSDP devices: locks with their contacts, single inputs, and card readers, all of which may be parts of one device at one address.
 
 A relay is an output of the device, its contacts are inputs, numbered from 0; an input that is active is a closed wire. Only over a secure
-channel (``device.ports.osdp``): a device is up when that stands and it has told its inputs.
+channel (``device.ports.osdp_line``): a device is up when that stands and it has told its inputs.
 
 What is known of the relay is the device's own word, under the key of the channel: its report of outputs where it gives one, and its
 acknowledgement of the order where it does not. Nothing is written on opening or closing.
@@ -20,7 +20,8 @@ from device.drivers.dialogue import NoiseTally
 from device.drivers.driver import Sink
 from device.drivers.orders import Order, Orders
 from device.ports.clock import uptime
-from device.ports.osdp import INPUTS, OUTPUTS, Card, Member, shared_port
+from device.ports.osdp import shared_port
+from device.ports.osdp_line import INPUTS, OUTPUTS, Card, Member
 from device.wire.noise import Noise, binary_hint
 from device.wire.osdp import Decoder, address_of
 from device.wire.wiegand import card_text
@@ -83,7 +84,7 @@ def _has_told(member: Member) -> bool:
 
 
 def _sifter() -> Callable[[bytes], Iterator[tuple[int | None, bytes]]]:
-    """See ``device.ports.osdp.Sift``."""
+    """See ``device.ports.osdp_line.Sift``."""
     decoder = Decoder()
 
     def sift(data: bytes) -> Iterator[tuple[int | None, bytes]]:

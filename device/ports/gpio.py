@@ -16,16 +16,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpiozero import Device, GPIODevice, InputDevice
 from gpiozero.exc import GPIOZeroError
 
 from device.errors import DeviceGone
+from device.ports.refusal import no_permission
 
 EDGES = 256
 """Edges that may wait to be looked at. A contact that chatters beyond it loses the oldest; the levels are read anyway."""
@@ -61,7 +64,7 @@ class Pins:
             try:
                 Device.ensure_pin_factory()
             except _faults(ImportError) as error:
-                reasons = "; ".join(str(warning.message) for warning in why_not)
+                reasons = "; ".join([*(str(warning.message) for warning in why_not), *_closed_chips()])
                 raise DeviceGone(device, f"no GPIO here: {error}" + (f" ({reasons})" if reasons else "")) from error
 
     def claim_input(self, pin: int) -> None:
@@ -130,7 +133,15 @@ class Pins:
         return changed
 
     def _gone(self, pin: int, error: Exception) -> DeviceGone:
-        return DeviceGone(self._device, f"GPIO{pin}: {error}")
+        return DeviceGone(self._device, "; ".join([f"GPIO{pin}: {error}", *_closed_chips()]))
+
+
+def _closed_chips(dev: Path = Path("/dev")) -> list[str]:
+    """What to do about it where chips are there and none may be opened: lgpio only says that it cannot."""
+    chips = sorted(dev.glob("gpiochip*"))
+    if not chips or any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
+        return []
+    return [no_permission(str(chips[0]))]
 
 
 def _faults(*also: type[Exception]) -> tuple[type[Exception], ...]:

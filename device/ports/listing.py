@@ -8,13 +8,14 @@ is the better one for both.
 from __future__ import annotations
 
 import fcntl
-import grp
 import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from serial.tools import list_ports
+
+from device.ports.refusal import no_permission
 
 SYSFS = Path("/sys/bus/w1/devices")
 DEV = Path("/dev")
@@ -97,8 +98,7 @@ def _chip(path: Path) -> ChipSeen:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except PermissionError:
-        group = path.stat().st_gid
-        return ChipSeen(str(path), path.name, "", 0, f"may not be opened: it is for the group {_group(group)}")
+        return ChipSeen(str(path), path.name, "", 0, no_permission(str(path)))
     except OSError as error:
         return ChipSeen(str(path), path.name, "", 0, error.strerror or str(error))
     try:
@@ -110,10 +110,3 @@ def _chip(path: Path) -> ChipSeen:
         os.close(descriptor)
     name, label, lines = _CHIP.unpack(info)
     return ChipSeen(str(path), name.rstrip(b"\0").decode(), label.rstrip(b"\0").decode(), lines)
-
-
-def _group(number: int) -> str:
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)

@@ -18,20 +18,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager, closing
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+import serial
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.pdu import ModbusPDU
 
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
 from device.errors import DeviceGone, DeviceRefused, DeviceSilent
+from device.ports.refusal import why_not
 from device.ports.turns import DOUBTFUL, ORDER, POLL, Place, Turns
 
 USUAL_BAUD = 9600
@@ -361,11 +361,15 @@ async def _with_cancellation(awaitable: Awaitable[_T]) -> _T:
 
 
 def _why_not(address: SerialAddress | TcpAddress) -> str:
-    """Why a port could not be opened, for people; pymodbus keeps the reason to its log."""
+    """Why a port could not be opened, for people; pymodbus keeps the reason to its log, so that it is asked for again."""
     if isinstance(address, TcpAddress):
         return f"no connection to {address}"
-    if not Path(address.path).exists():
-        return f"{address} is not there"
-    if not os.access(address.path, os.R_OK | os.W_OK):
-        return f"{address}: permission denied"
-    return f"{address} is in use, or is no serial port"
+    try:
+        with closing(
+            serial.Serial(
+                address.path, address.baud or USUAL_BAUD, address.bytesize, address.parity, address.stopbits, timeout=0, exclusive=True
+            )
+        ):
+            return f"{address.path} was not to be opened, and is now"
+    except (OSError, ValueError, termios.error) as error:
+        return why_not(address.path, error)

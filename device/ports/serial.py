@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import grp
 import os
 import termios
-from pathlib import Path
 
 import serial
 
 from device.domain.port import SerialAddress
 from device.errors import DeviceGone
+from device.ports.refusal import why_not
 from device.ports.stream import CHUNK
 
 
@@ -37,7 +36,7 @@ class SerialPort:
                 exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:
-            raise DeviceGone(device, _why_not(address.path, error)) from error
+            raise DeviceGone(device, why_not(address.path, error)) from error
         self._fd = self._serial.fileno()
 
     def fileno(self) -> int:
@@ -74,28 +73,3 @@ class SerialPort:
         if error.errno in (errno.EIO, errno.ENXIO, errno.ENODEV):
             return DeviceGone(self._device, f"{self._path} hung up: unplugged, or without power")
         return DeviceGone(self._device, f"{self._path}: {error.strerror}")
-
-
-def _why_not(path: str, error: Exception) -> str:
-    match getattr(error, "errno", None):
-        case errno.ENOENT:
-            return f"no such port: {path}"
-        case errno.EACCES | errno.EPERM:
-            return f"permission denied: {path} is open to group {_group(path)}; add this program's user to it"
-        case errno.EWOULDBLOCK | errno.EBUSY:
-            return f"{path} is open in another program"
-        case errno.EIO | errno.ENXIO | errno.ENODEV:
-            return f"{path} is there, its device is not"
-        case _:
-            return f"{path}: {error}"
-
-
-def _group(path: str) -> str:
-    try:
-        gid = Path(path).stat().st_gid
-    except OSError:
-        return "unknown"
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

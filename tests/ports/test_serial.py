@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import select
 import termios
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ import pytest
 
 from device.domain.port import SerialAddress, SysfsAddress
 from device.errors import DeviceGone
-from device.ports import serial
 from device.ports.serial import SerialPort
 from device.ports.stream import CHUNK, open_port
 from tests.ports.terminal import Terminal
@@ -92,14 +90,6 @@ def test_what_is_no_serial_port_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DeviceGone, match="file"):
         SerialPort("s", SerialAddress(str(tmp_path / "file")), 9600)
-
-
-def test_a_port_without_permission_names_the_group_that_has_it(tmp_path: Path) -> None:
-    (tmp_path / "tty").write_text("")
-    why = serial._why_not(str(tmp_path / "tty"), PermissionError(errno.EACCES, "Permission denied"))
-    assert "permission denied" in why
-    assert f"group {serial._group(str(tmp_path / 'tty'))};" in why
-    assert serial._group("/dev/null") == "root"
 
 
 def test_an_unplugged_port_is_gone_for_reading_and_writing(terminal: Terminal) -> None:
