@@ -16,6 +16,8 @@ from device.config.lint import lint
 from device.domain.layout import Device, Foreign, ForeignInput, GpioInput, ModbusInput, OsdpInput, Zone
 from device.drivers import DRIVERS, Kind, missing_library
 from device.errors import ConfigError, Fault
+from device.store.plan import Plan
+from device.store.state import State
 
 
 @click.command("check")
@@ -68,12 +70,13 @@ def _summary(configuration: Configuration, as_json: bool) -> None:
         id=layout.store.id,
         **numbers,
     )
+    plan = Plan(layout, configuration.products, State())
     for zone in layout.zone:
         devices = [device.id for device in layout.devices if zone.id in _zones(device)]
         scales = {scale.id for scale in layout.scale if scale.zone == zone.id}
         slots = [slot.id for slot in layout.slot if slot.scale in scales]
         name = f"{zone.id} ({zone.name})" if zone.name else zone.id
-        line = f"  {zone.kind} {name}: {_hours(zone)}; slots {', '.join(slots) or 'none'}; {', '.join(devices)}"
+        line = f"  {zone.kind} {name}: {_hours(zone, plan)}; slots {', '.join(slots) or 'none'}; {', '.join(devices)}"
         say(as_json, line, kind="zone", id=zone.id, slots=slots, devices=devices)
 
 
@@ -81,7 +84,14 @@ def _zones(device: Device) -> tuple[str, ...]:
     return device.zones if isinstance(device, GpioInput | ModbusInput | OsdpInput | ForeignInput) else (device.zone,)
 
 
-def _hours(zone: Zone) -> str:
+def _hours(zone: Zone, plan: Plan) -> str:
+    """When a zone sells, and to whom."""
     if zone.sales_hours is None:
-        return "sells at all hours"
-    return f"sells {', '.join(map(str, zone.sales_hours))}" if zone.sales_hours else "never sells"
+        own = "sells at all hours"
+    else:
+        own = f"sells {', '.join(map(str, zone.sales_hours))}" if zone.sales_hours else "never sells"
+    days = [day.date for day in plan.layout.special_day if day.sales_hours is not None and (day.zones is None or zone.id in day.zones)]
+    rules = [(rule.name, rule.sales_hours) for rule in plan.rules_of(zone.id) if rule.sales_hours is not None]
+    limits = [f"and only {', '.join(map(str, hours))} ({name})" for name, hours in rules]
+    age = plan.age_limit(zone.id)
+    return ", ".join([own, *(f"other hours on {date}" for date in days), *limits, *([f"from {age} years"] if age else [])])

@@ -11,7 +11,8 @@ from typing import Any
 from device.config.configuration import Configuration
 from device.config.draft import Draft
 from device.config.faults import Faults, did_you_mean, shown
-from device.config.files import read_text
+from device.config.files import read_text, resolve
+from device.config.jurisdiction import check_rules
 from device.config.keys import check_mqtt_files, check_osdp_key, read_cards, read_cards_key, read_public_keys
 from device.config.options import check_options
 from device.config.products import Catalogue, read_products
@@ -35,7 +36,7 @@ def load(path: Path) -> Configuration:
     raw = _read_toml(path, faults)
     if raw is None:
         raise ConfigError(list(faults))
-    draft = Draft(raw, path.absolute().parent, faults)
+    draft = _draft(raw, path.absolute().parent, faults)
     check_options(draft, path.absolute().parent, faults)
     check_tables(draft, faults)
     check_wiring(draft, faults)
@@ -43,6 +44,7 @@ def load(path: Path) -> Configuration:
     for _, settings in draft.of(CatalogueSettings):
         catalogue = read_products(settings.file, "catalogue.file", faults)
         _check_products(draft, catalogue, faults)
+        check_rules(draft, catalogue.products, faults)
     for place, mqtt in draft.of(Mqtt):
         check_mqtt_files(place, mqtt, faults)
     for place, device in draft.of(*OSDP):
@@ -57,6 +59,37 @@ def load(path: Path) -> Configuration:
     return Configuration(path.absolute(), draft.layout, catalogue.products, entry_keys, command_keys, cards, cards_key)
 
 
+def _draft(raw: dict[str, Any], folder: Path, faults: Faults) -> Draft:
+    """The tables, with the rules of the file that ``store.jurisdiction`` names after the configuration's own."""
+    store, own = raw.get("store"), raw.get("rule", [])
+    name = store.get("jurisdiction") if isinstance(store, dict) else None
+    if not isinstance(name, str) or not isinstance(own, list):
+        return Draft(raw, folder, faults)
+    file = resolve(Path(name), folder)
+    rules = _rules_of(file, faults)
+    found = Faults()
+    draft = Draft({**raw, "rule": [*own, *rules]}, folder, found)
+    for fault in found:
+        rule = re.match(r"rule\[(\d+)\](.*)", fault.path)
+        path = f"{file.name}: rule[{int(rule[1]) - len(own)}]{rule[2]}" if rule and int(rule[1]) >= len(own) else fault.path
+        faults.add(path, fault.found, fault.allowed)
+    return draft
+
+
+def _rules_of(file: Path, faults: Faults) -> list[Any]:
+    raw = _read_toml(file, faults, "store.jurisdiction")
+    if raw is None:
+        return []
+    for key in raw:
+        if key != "rule":
+            faults.add(f"{file.name}: {key}", "", f"unknown key{did_you_mean(key, ['rule'])}; a jurisdiction has [[rule]] tables only")
+    rules = raw.get("rule")
+    if not isinstance(rules, list) or not rules:
+        faults.add(f"{file.name}: rule", "", "has no [[rule]]")
+        return []
+    return rules
+
+
 def _check_products(draft: Draft, catalogue: Catalogue, faults: Faults) -> None:
     """A slot's products are in the catalogue. A row with faults counts as there; a catalogue that cannot be read tells its own fault."""
     if not catalogue.named:
@@ -68,16 +101,16 @@ def _check_products(draft: Draft, catalogue: Catalogue, faults: Faults) -> None:
                 faults.add(f"{path}.products[{place}]", shown(gtin), f"is not in the catalogue{hint}")
 
 
-def _read_toml(path: Path, faults: Faults) -> dict[str, Any] | None:
-    text = read_text(path, MAX_BYTES, "configuration", faults)
+def _read_toml(path: Path, faults: Faults, place: str = "configuration") -> dict[str, Any] | None:
+    text = read_text(path, MAX_BYTES, place, faults)
     if text is None:
         return None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
-        reason = str(error)[: place.start()] if place else str(error)
-        where = f" line {place[1]} column {place[2]}" if place and place[1] else " at its end" if place else ""
+        spot = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        reason = str(error)[: spot.start()] if spot else str(error)
+        where = f" line {spot[1]} column {spot[2]}" if spot and spot[1] else " at its end" if spot else ""
         faults.add(f"{path.name}{where}", "", f"is not TOML: {reason}")
     except (ValueError, RecursionError) as error:
         faults.add(path.name, "", f"is not TOML that can be read: {error}")

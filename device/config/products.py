@@ -15,10 +15,10 @@ from typing import NamedTuple, TypeVar
 
 from device.config.faults import Faults, did_you_mean, shown
 from device.config.files import read_text
-from device.domain.products import Product, normalise_gtin
+from device.domain.products import Product, category_word, normalise_gtin
 
 REQUIRED = ("gtin", "name", "grams", "price_minor")
-OPTIONAL = ("grams_sd", "age_limit", "max_celsius", "tagged")
+OPTIONAL = ("grams_sd", "age_limit", "max_celsius", "tagged", "category")
 
 MAX_BYTES = 8 * 1024 * 1024
 """About 100,000 products: far over what a store holds, and still read in a second."""
@@ -122,6 +122,7 @@ def _product(where: str, row: Mapping[str, str], faults: Faults) -> Product | No
         age_limit=cell("age_limit", _age, 0),
         max_celsius=cell("max_celsius", _celsius, None),
         tagged=cell("tagged", _truth, False),
+        category=cell("category", category_word, None),
     )
     return product if len(faults) == before else None
 

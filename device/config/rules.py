@@ -6,6 +6,7 @@ from collections.abc import Set
 
 from device.config.draft import Draft
 from device.config.faults import Faults, did_you_mean, shown
+from device.domain.law import SpecialDay
 from device.domain.layout import (
     Access,
     CodeReader,
@@ -57,7 +58,7 @@ DEVICES: tuple[type[Device], ...] = (
 
 def check_tables(draft: Draft, faults: Faults) -> None:
     """Add what is wrong between tables. A reference to a table that has a fault of its own does not dangle."""
-    for rule in (_ids, _references, _cabinets, _rooms, _temperatures, _channels, _plates, _mqtt, _access):
+    for rule in (_ids, _references, _special_days, _cabinets, _rooms, _temperatures, _channels, _plates, _mqtt, _access):
         rule(draft, faults)
 
 
@@ -75,10 +76,23 @@ def _references(draft: Draft, faults: Faults) -> None:
     for table in ("lock", "scale", "rfid", "thermometer", "reader"):
         for path, name in draft.written(table, "zone"):
             _must_be(path, name, zones, "zone", faults)
-    for path, name in (*draft.written("input", "zones"), *draft.written("zone", "inside")):
+    for path, name in (*draft.written("input", "zones"), *draft.written("zone", "inside"), *draft.written("special_day", "zones")):
         _must_be(path, name, zones, "zone", faults)
     for path, name in draft.written("slot", "scale"):
         _must_be(path, name, scales, "scale", faults)
+
+
+def _special_days(draft: Draft, faults: Faults) -> None:
+    """A special day says something, and of one date only one of a zone's counts."""
+    zones = sorted(draft.values("zone", "id"))
+    first: dict[tuple[str, str], str] = {}
+    for path, day in draft.of(SpecialDay):
+        if day.sales_hours is None and day.pickup_hours is None:
+            faults.add(path, "", "needs sales_hours or pickup_hours: the hours that hold on this day, [] for none")
+        for zone in zones if day.zones is None else day.zones:
+            other = first.setdefault((str(day.date), zone), path)
+            if other != path:
+                faults.add(f"{path}.date", shown(str(day.date)), f"{other} is about this date and zone {shown(zone)} already")
 
 
 def _must_be(path: str, name: str, known: Set[str], kind: str, faults: Faults) -> None:

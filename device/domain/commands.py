@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from device.domain.layout import Gtin, Slot
+from device.domain.products import Category
 
 
 class Arguments(BaseModel):
@@ -46,6 +47,7 @@ class ProductLine(Arguments):
     age_limit: Annotated[int, Field(ge=0, le=120)] = 0
     max_celsius: Annotated[float, Field(allow_inf_nan=False)] | None = None
     tagged: bool = False
+    category: Category | None = None
 
 
 class SetCatalogue(Arguments):

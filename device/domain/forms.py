@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
-from device.domain.hours import Hours, parse_hours
+from device.domain.hours import Hours, Span, parse_hours, parse_span
+from device.domain.opening import SpecialDate, parse_special_date
 from device.domain.port import PortAddress, SerialAddress, SysfsAddress, TcpAddress, parse_port
 
 
@@ -124,10 +125,24 @@ Port = Annotated[
     _from_text(parse_port, SerialAddress, TcpAddress, SysfsAddress),
     WithJsonSchema({"type": "string", "description": "serial:PATH?baud=&parity=&bytesize=&stopbits=, tcp:HOST:PORT or sysfs:DIR"}),
 ]
+_AS_WRITTEN = PlainSerializer(str, return_type=str, when_used="json")
 HoursText = Annotated[
     Hours,
+    _AS_WRITTEN,
     _from_text(parse_hours, Hours),
     WithJsonSchema({"type": "string", "description": 'e.g. "Mon-Sun 10:00-22:00"; "Fri-Sat 18:00-02:00" crosses midnight'}),
+]
+SpanText = Annotated[
+    Span,
+    _AS_WRITTEN,
+    _from_text(parse_span, Span),
+    WithJsonSchema({"type": "string", "description": 'e.g. "10:00-14:00"; "18:00-02:00" ends on the next day'}),
+]
+DateText = Annotated[
+    SpecialDate,
+    _AS_WRITTEN,
+    _from_text(parse_special_date, SpecialDate),
+    WithJsonSchema({"type": "string", "description": '"2026-12-25", "12-25" (every year), "easter-2" or "easter+39"'}),
 ]
 FilePath = Annotated[
     Path,

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_FORM = re.compile(r"([A-Za-z]{3})(?:-([A-Za-z]{3}))?\s+([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
+_SPAN = re.compile(r"([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
+_FORM = re.compile(rf"([A-Za-z]{{3}})(?:-([A-Za-z]{{3}}))?\s+({_SPAN.pattern})")
 _ALLOWED = 'DAY or DAY-DAY and HH:MM-HH:MM, e.g. "Mon-Sun 10:00-22:00"'
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
-    """One window: it starts at ``start`` on each of ``days`` (0 is Monday) and ends at ``end``, the day after where ``end <= start``.
+class Span:
+    """One window of a day: it starts at ``start`` and ends at ``end``, on the day after where ``end <= start``.
 
-    ``start`` and ``end`` are minutes after local midnight, 0-1440. A wall-clock time that is skipped or repeated by daylight
-    saving is judged by what the clock on the wall shows.
+    Both are minutes after local midnight, 0-1440. A wall-clock time that is skipped or repeated by daylight saving is judged by what the
+    clock on the wall shows.
     """
 
-    days: tuple[int, ...]
     start: int
     end: int
 
@@ -29,19 +27,35 @@ class Hours:
     def crosses_midnight(self) -> bool:
         return self.end <= self.start
 
-    def contains(self, local: datetime) -> bool:
-        """Whether the window is open at ``local``, a time in the store's own zone."""
-        minute = local.hour * 60 + local.minute
-        today = local.weekday()
-        if not self.crosses_midnight:
-            return today in self.days and self.start <= minute < self.end
-        yesterday = (local - timedelta(days=1)).weekday()
-        return (today in self.days and minute >= self.start) or (yesterday in self.days and minute < self.end)
+    def holds_on_its_day(self, minute: int) -> bool:
+        return self.start <= minute and (self.crosses_midnight or minute < self.end)
+
+    def holds_on_the_day_after(self, minute: int) -> bool:
+        return self.crosses_midnight and minute < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start // 60:02d}:{self.start % 60:02d}-{self.end // 60:02d}:{self.end % 60:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One weekly window: ``span`` on each of ``days`` (0 is Monday)."""
+
+    days: tuple[int, ...]
+    span: Span
+
+    def holds_on(self, weekday: int, minute: int) -> bool:
+        """Whether it holds on a day, as far as it started on that day."""
+        return weekday in self.days and self.span.holds_on_its_day(minute)
+
+    def holds_late(self, weekday_before: int, minute: int) -> bool:
+        """Whether it still holds, having started on the day before."""
+        return weekday_before in self.days and self.span.holds_on_the_day_after(minute)
 
     def __str__(self) -> str:
         first, last = DAYS[self.days[0]], DAYS[self.days[-1]]
         days = first if len(self.days) == 1 else f"{first}-{last}"
-        return f"{days} {self.start // 60:02d}:{self.start % 60:02d}-{self.end // 60:02d}:{self.end % 60:02d}"
+        return f"{days} {self.span}"
 
 
 def parse_hours(text: str) -> Hours:
@@ -52,20 +66,31 @@ def parse_hours(text: str) -> Hours:
     found = _FORM.fullmatch(text.strip())
     if not found:
         raise ValueError(_ALLOWED)
-    first, last, *clock = found.groups()
+    first, last, span, *_ = found.groups()
     places = []
     for day in (first, last or first):
         if day.title() not in DAYS:
             raise ValueError(f"day must be one of {', '.join(DAYS)}, not {day!r}")
         places.append(DAYS.index(day.title()))
     begin, stop = places
-    days = tuple((begin + offset) % 7 for offset in range((stop - begin) % 7 + 1))
+    return Hours(tuple((begin + offset) % 7 for offset in range((stop - begin) % 7 + 1)), parse_span(span))
+
+
+def parse_span(text: str) -> Span:
+    """Read one window of a day, ``HH:MM-HH:MM``.
+
+    Raises ValueError that says what is allowed.
+    """
+    found = _SPAN.fullmatch(text.strip())
+    if not found:
+        raise ValueError('HH:MM-HH:MM, e.g. "10:00-14:00"')
+    clock = found.groups()
     start, end = _minutes(*clock[:2]), _minutes(*clock[2:])
     if start == 1440:
         raise ValueError("a window cannot start at 24:00")
     if start == end:
         raise ValueError("a window must not be empty; a whole day is 00:00-24:00")
-    return Hours(days, start, end)
+    return Span(start, end)
 
 
 def _minutes(hour: str, minute: str) -> int:
@@ -77,8 +102,3 @@ def _minutes(hour: str, minute: str) -> int:
     if total > 1440:
         raise ValueError("hour must be 0-24, and 24 only as 24:00")
     return total
-
-
-def open_at(windows: Sequence[Hours] | None, local: datetime) -> bool:
-    """Whether any window is open at ``local``. None: always; an empty list: never."""
-    return windows is None or any(window.contains(local) for window in windows)

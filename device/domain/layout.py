@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from device.domain.forms import (
     Address,
@@ -35,8 +35,10 @@ from device.domain.forms import (
     distinct,
     matching,
 )
+from device.domain.law import SalesRule, SpecialDay
 from device.domain.port import SysfsAddress
 from device.domain.products import normalise_gtin
+from device.domain.table import Table as Table
 
 Gtin = Annotated[str, AfterValidator(normalise_gtin)]
 Direction = Literal["in", "out", "both"]
@@ -50,17 +52,12 @@ ForeignName = Annotated[
 ]
 
 
-class Table(BaseModel):
-    """What all tables share: unknown keys are faults, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 class StoreIdentity(Table):
     id: Annotated[str, *matching("[a-z0-9-]{1,64}", "1-64 of a-z 0-9 -")]
     name: Name
     timezone: Timezone
     currency: Annotated[str, *matching("[A-Z]{3}", "three capitals, ISO 4217")]
+    jurisdiction: FilePath | None = None
 
 
 class Mqtt(Table):
@@ -131,6 +128,7 @@ class Zone(Table):
     unlock_window_s: Annotated[float, Field(ge=1)] = 15.0
     door_held_s: Annotated[float, Field(ge=1)] = 60.0
     max_session_s: Annotated[float, Field(ge=1)] = 1800.0
+    closing_grace_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
     settle_s: Annotated[float, Field(ge=0.5)] = 2.0
     review_below: Annotated[float, Field(ge=0, le=1)] = 0.99
     max_sessions: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -415,6 +413,8 @@ class Layout(Table):
     access: Access = Access()
     clock: ClockSettings = ClockSettings()
     catalogue: CatalogueSettings
+    special_day: tuple[SpecialDay, ...] = ()
+    rule: tuple[SalesRule, ...] = ()
     zone: Annotated[tuple[Zone, ...], Field(min_length=1)]
     lock: tuple[_LockTable, ...] = ()
     scale: tuple[_ScaleTable, ...] = ()

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+
+def category_word(text: str) -> str:
+    """A category. Raises ValueError where it is none."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", text):
+        raise ValueError("a word of a-z 0-9 -, e.g. wine")
+    return text
+
+
+Category = Annotated[str, AfterValidator(category_word), Field(description="a word of the catalogue's column category, e.g. wine")]
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One line of the catalogue. ``gtin`` has 14 digits; weights are grams; the price is in the currency's minor unit."""
+    """One line of the catalogue. ``gtin`` has 14 digits; weights are grams; the price is in the currency's minor unit.
+
+    ``category`` is a word that rules of sale know the product by, e.g. ``spirits``.
+    """
 
     gtin: str
     name: str
@@ -17,6 +34,7 @@ class Product:
     age_limit: int = 0
     max_celsius: float | None = None
     tagged: bool = False
+    category: str | None = None
 
 
 def normalise_gtin(text: str) -> str:

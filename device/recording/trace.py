@@ -242,17 +242,13 @@ def _plain_layout(layout: Layout) -> dict[str, Any]:
     plain = layout.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"web", "journal"})
     plain["mqtt"] = {"url": "mqtt://127.0.0.1:1883", "topic": layout.mqtt.topic}
     plain["access"] = {name: plain["access"][name] for name in ("signed_commands", "issuer") if name in plain["access"]}
+    plain["store"].pop("jurisdiction", None)  # its rules are there already
     plain["catalogue"] = {"file": layout.catalogue.file.name}
     for device in layout.devices:
         table = _table_of(plain, device.id)
         table.pop("options", None)  # those of somebody else's driver may hold a secret
         if "port" in table:
             table["port"] = str(getattr(device, "port"))  # noqa: B009  # not every kind of device has one
-    for zone, table in zip(layout.zone, plain["zone"], strict=True):
-        for name in ("sales_hours", "pickup_hours"):
-            hours = getattr(zone, name)
-            if hours is not None:
-                table[name] = [str(window) for window in hours]
     return plain
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
@@ -23,9 +23,9 @@ from pydantic import Field, ValidationError, model_validator
 from device.domain.cards import Card
 from device.domain.commands import Order
 from device.domain.events import Purpose
-from device.domain.hours import Hours, open_at
 from device.domain.jws import BadToken, Keyring, decode, verify
 from device.domain.moment import Moment
+from device.domain.opening import ALWAYS, Opening
 from device.store.claims import Claims, NumericDate, Text
 
 Reason = Literal[
@@ -93,19 +93,19 @@ class Denial:
 class Entrance:
     """The zone that somebody wants to enter, as it is now.
 
-    ``age_limit`` is the greater of the zone's own and its products'; hours are the zone's, None for always; ``stopped``: nothing is sold.
+    ``age_limit`` is the greater of the zone's own and its products'; ``sales`` and ``pickups`` are its hours; ``stopped``: nothing is sold.
     """
 
     zone: str
     age_limit: int = 0
-    sales_hours: Sequence[Hours] | None = None
-    pickup_hours: Sequence[Hours] | None = None
+    sales: Opening = ALWAYS
+    pickups: Opening = ALWAYS
     stopped: bool = False
     busy: bool = False
 
-    def hours(self, purpose: Purpose) -> Sequence[Hours] | None:
-        """The hours that a purpose obeys; None: it obeys none."""
-        return {"shop": self.sales_hours, "pickup": self.pickup_hours}.get(purpose)
+    def opening(self, purpose: Purpose) -> Opening:
+        """The hours that a purpose obeys."""
+        return {"shop": self.sales, "pickup": self.pickups}.get(purpose, ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +219,8 @@ def _against_claims(claims: EntryClaims, rules: Rules, at: Moment) -> Iterator[R
 
 
 def _against(grant: Grant, entrance: Entrance, rules: Rules, at: Moment, used: Used, revoked: Revoked) -> Iterator[Reason]:
-    hours = entrance.hours(grant.purpose)
-    if hours is not None and not at.trusted:
+    opening = entrance.opening(grant.purpose)
+    if not opening.always and not at.trusted:
         yield "clock_untrusted"
     if revoked(grant.jti, grant.subject):
         yield "revoked"
@@ -230,7 +230,7 @@ def _against(grant: Grant, entrance: Entrance, rules: Rules, at: Moment, used: U
         yield "wrong_zone"
     if grant.purpose == "shop" and grant.age < entrance.age_limit:
         yield "under_age"
-    if not open_at(hours, datetime.fromtimestamp(at.wall, UTC).astimezone(rules.timezone)):
+    if not opening.is_open(datetime.fromtimestamp(at.wall, UTC).astimezone(rules.timezone)):
         yield "closed_hours"
     if grant.purpose in ("shop", "pickup") and entrance.stopped:
         yield "sales_stopped"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from device.domain import commands as args
 from device.domain.calibration import RawLevel
 from device.domain.commands import Command
 from device.domain.effects import Calibrate, Reload, Resend
+from device.domain.law import forbids
+from device.domain.products import Product
 from device.errors import CommandRefused
 from device.store import alarms, answers, devices, doors, rooms, sales, sessions, stock, views
 from device.store.cold import ColdStore
 from device.store.entrance import is_busy
 from device.store.fold import calibration_key
 from device.store.notes import Calibrated, CatalogueSet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
+from device.store.plan import product_of
 from device.store.state import Calibration
 from device.store.turn import Turn
 
@@ -144,7 +147,8 @@ def _acknowledge_alarm(turn: Turn, command: Command, wanted: args.AcknowledgeAla
 def _set_catalogue(turn: Turn, command: Command, wanted: args.SetCatalogue, cold: ColdStore) -> None:
     gtins = [product.gtin for product in wanted.products]
     needed = {gtin for slot in turn.plan.slots.values() for gtin in slot.products}
-    if len(set(gtins)) < len(gtins) or not needed <= set(gtins):
+    products = {line.gtin: product_of(line.model_dump(mode="json")) for line in wanted.products}
+    if len(set(gtins)) < len(gtins) or not needed <= set(gtins) or _any_forbidden(turn, needed, products):
         raise CommandRefused("bad_arguments")
     turn.note(CatalogueSet([product.model_dump(mode="json") for product in wanted.products]))
     _done(turn, command, products=len(gtins))
@@ -160,8 +164,15 @@ def _set_planogram(turn: Turn, command: Command, wanted: args.SetPlanogram, cold
     known = all(slot.channel <= channels.get(slot.scale, 0) and set(slot.products) <= set(turn.plan.products) for slot in wanted.slots)
     if not known or len(set(plates)) < len(plates) or len(set(ids)) < len(ids) or others & set(ids):
         raise CommandRefused("bad_arguments")
+    if _any_forbidden(turn, {gtin for slot in wanted.slots for gtin in slot.products}, turn.plan.products):
+        raise CommandRefused("bad_arguments")
     turn.note(PlanogramSet([slot.model_dump(mode="json") for slot in wanted.slots]))
     _done(turn, command, slots=len(ids))
+
+
+def _any_forbidden(turn: Turn, sold: Set[str], products: Mapping[str, Product]) -> bool:
+    """Whether a rule of sale keeps one of these from being sold at all."""
+    return any(forbids(turn.plan.layout.rule, products[gtin]) is not None for gtin in sold)
 
 
 def _revoke(turn: Turn, command: Command, wanted: args.Revoke, cold: ColdStore) -> None:

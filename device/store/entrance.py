@@ -48,12 +48,11 @@ def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lock
 
 def entrance_of(turn: Turn, zone: str) -> Entrance:
     """A zone as somebody who wants to enter finds it."""
-    rules = turn.rules(zone)
     return Entrance(
         zone=zone,
         age_limit=turn.plan.age_limit(zone),
-        sales_hours=rules.sales_hours,
-        pickup_hours=rules.pickup_hours,
+        sales=turn.plan.opening(zone, "shop"),
+        pickups=turn.plan.opening(zone, "pickup"),
         stopped=bool(turn.zone(zone).stopped),
         busy=is_busy(turn, zone),
     )

@@ -21,9 +21,9 @@ def misfits(turn: Turn, zone: str) -> bool:
 def begin_anew(turn: Turn, zone: str) -> None:
     """End a zone's sessions, with review; where its door stands open, nothing is taken rightly until it has been shut."""
     for session in list(turn.zone(zone).sessions):
-        for timer in ("stay", "leave", "rest"):
+        for timer in ("stay", "closing", "leave", "rest"):
             turn.stop_timer(f"{timer}:{session.id}")
         visits.finish(turn, session, "timeout")
-    for timer in ("window", "session", "settle", "rest"):
+    for timer in ("window", "session", "closing", "settle", "rest"):
         turn.stop_timer(f"{timer}:{zone}")
     turn.note(PhaseChanged(zone, "forced" if turn.zone(zone).door_open else "shut"))

@@ -8,8 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from device.domain.commands import ProductLine
-from device.domain.hours import open_at
+from device.domain.events import Purpose
+from device.domain.law import SalesRule, pickup_opening, sales_opening
 from device.domain.layout import Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Slot, Zone
+from device.domain.opening import ALWAYS, Opening
 from device.domain.products import Product
 from device.store.fold import calibration_key
 from device.store.state import Calibration, State
@@ -24,6 +26,7 @@ class Plan:
     def __init__(self, layout: Layout, products: Mapping[str, Product], state: State) -> None:
         self.layout = layout
         self._of_file = products
+        self._openings: dict[tuple[str, Purpose], Opening] = {}
         self.timezone = ZoneInfo(layout.store.timezone)
         self.products = products if state.catalogue is None else {line["gtin"]: product_of(line) for line in state.catalogue}
         slots = layout.slot if state.planogram is None else _still_there(layout, state.planogram)
@@ -95,15 +98,34 @@ class Plan:
         return Calibration(_of_channel(entry.zero_counts, channel), _of_channel(entry.counts_per_gram, channel))
 
     def age_limit(self, zone: str) -> int:
-        """Years: the greater of the zone's own limit and those of the products in it."""
-        of_products = (self.products[gtin].age_limit for slot in self.slots_of(zone) for gtin in slot.products if gtin in self.products)
-        return max(self.zones[zone].age_limit, *of_products, 0)
+        """Years: the greatest limit of the zone and the cabinets in it, of the products there, and of the rules that these fall under.
+
+        Who is in a room is not asked again at a cabinet in it.
+        """
+        zones = (zone, *self.inside(zone))
+        own = (self.zones[each].age_limit for each in zones)
+        of_products = (product.age_limit for each in zones for product in self._products_in(each))
+        return max(*own, *of_products, *(rule.age_limit for each in zones for rule in self.rules_of(each)), 0)
+
+    def rules_of(self, zone: str) -> list[SalesRule]:
+        """The rules that a zone's products fall under."""
+        return [rule for rule in self.layout.rule if any(rule.concerns(product) for product in self._products_in(zone))]
+
+    def opening(self, zone: str, purpose: Purpose) -> Opening:
+        """When a zone may be entered, or a cabinet in a room unlocked, for a purpose. Restocking and service obey no hours."""
+        if purpose not in ("shop", "pickup"):
+            return ALWAYS
+        if (zone, purpose) not in self._openings:
+            own, days = self.zones[zone], [day for day in self.layout.special_day if day.zones is None or zone in day.zones]
+            make, hours = (sales_opening, own.sales_hours) if purpose == "shop" else (pickup_opening, own.pickup_hours)
+            self._openings[zone, purpose] = make(hours, days, self.rules_of(zone))
+        return self._openings[zone, purpose]
 
     def sells_at(self, zone: str, local: datetime) -> bool:
-        return open_at(self.zones[zone].sales_hours, local)
+        return self.opening(zone, "shop").is_open(local)
 
-    def picks_up_at(self, zone: str, local: datetime) -> bool:
-        return open_at(self.zones[zone].pickup_hours, local)
+    def _products_in(self, zone: str) -> list[Product]:
+        return [self.products[gtin] for slot in self.slots_of(zone) for gtin in slot.products if gtin in self.products]
 
 
 def _still_there(layout: Layout, planogram: Iterable[Mapping[str, Any]]) -> tuple[Slot, ...]:
@@ -129,4 +151,5 @@ def product_of(line: Mapping[str, Any]) -> Product:
         age_limit=checked.age_limit,
         max_celsius=checked.max_celsius,
         tagged=checked.tagged,
+        category=checked.category,
     )

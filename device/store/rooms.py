@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from device.domain.events import EndReason, Purpose
-from device.store import answers, basket, doors, shelves, visits
+from device.store import answers, basket, doors, sales, shelves, visits
 from device.store.notes import PhaseChanged, VisitorMoved
 from device.store.state import Phase, Session
 from device.store.turn import Turn
@@ -105,6 +105,9 @@ def start(
     """Let somebody into a room."""
     session = visits.begin(turn, zone, purpose, subject, order=order, order_lines=order_lines, command=command, jti=jti)
     turn.start_timer(f"stay:{session.id}", turn.rules(zone).max_session_s)
+    closing_s = sales.closing_s(turn, zone, purpose)
+    if closing_s is not None:
+        turn.start_timer(f"closing:{session.id}", closing_s)
     trigger(turn, zone, "granted")
 
 
@@ -181,7 +184,7 @@ def visitors(turn: Turn, zone: str) -> list[Session]:
 
 def end(turn: Turn, zone: str, session: Session, reason: EndReason) -> None:
     """End one session now, whatever the doors do."""
-    for timer in ("stay", "leave", "rest"):
+    for timer in ("stay", "closing", "leave", "rest"):
         turn.stop_timer(f"{timer}:{session.id}")
     entered = session.inside
     visits.finish(turn, session, reason)
@@ -220,7 +223,7 @@ def settled(turn: Turn, zone: str) -> None:
 def due(turn: Turn, kind: str, zone: str, session: Session) -> None:
     """A timer of one visitor."""
     turn.stop_timer(f"{kind}:{session.id}")
-    if kind == "stay":
+    if kind == "stay" or (kind == "closing" and not _is_leaving(turn, session)):
         end(turn, zone, session, "timeout")
     elif kind == "leave":
         turn.start_timer(f"rest:{session.id}", REST_LIMIT_S)
@@ -245,8 +248,10 @@ def _enter(turn: Turn, zone: str) -> None:
         visits.answer_opened(turn, session)
     if entering:
         turn.live.walked_out.discard(zone)
+        purposes = {session.purpose for session in visitors(turn, zone)}
         for inner in turn.plan.inside(zone):
-            niche(turn, inner, "room_entered")
+            if turn.zone(inner).fire or all(sales.may_take(turn, inner, purpose) for purpose in purposes):
+                niche(turn, inner, "room_entered")
 
 
 def _walk_out(turn: Turn, zone: str) -> None:

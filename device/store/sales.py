@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from device.domain.events import SalesResumed, SalesStopped
+from device.domain.events import Purpose, SalesResumed, SalesStopped
 from device.store.turn import Turn
 
 Standing = Literal["open", "closed_hours", "stopped"]
@@ -23,6 +23,23 @@ def resume(turn: Turn, zone: str, *reasons: str, by: str | None = None) -> None:
     left = tuple(reason for reason in stopped if reason not in reasons)
     if len(left) < len(stopped):
         turn.tell(SalesResumed(zone, left, by), zone)
+
+
+def closing_s(turn: Turn, zone: str, purpose: Purpose) -> float | None:
+    """How long a session that starts now may last for the hours' sake: until they end, and the zone's grace. None: as long as any."""
+    if not turn.moment.trusted:
+        return None
+    rules = turn.rules(zone)
+    left_s = turn.plan.opening(zone, purpose).closes_after(turn.local, rules.max_session_s)
+    return None if left_s is None else left_s + rules.closing_grace_s
+
+
+def may_take(turn: Turn, zone: str, purpose: Purpose) -> bool:
+    """Whether somebody who is in already may take from a zone now. Restocking and service always may."""
+    if purpose not in ("shop", "pickup"):
+        return True
+    opening = turn.plan.opening(zone, purpose)
+    return not turn.zone(zone).stopped and (opening.always or (turn.moment.trusted and opening.is_open(turn.local)))
 
 
 def standing(turn: Turn, zone: str) -> Standing:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from device.domain.events import EndReason, Purpose
 from device.domain.facts import TagArrived, TagDeparted
-from device.store import answers, basket, doors, shelves, visits
+from device.store import answers, basket, doors, sales, shelves, visits
 from device.store.cabinet import TABLE, Action, Trigger
 from device.store.notes import PhaseChanged, TagGone
 from device.store.turn import Turn
@@ -30,6 +30,9 @@ def start(
     """Let somebody in: a session starts and the locks open."""
     visits.begin(turn, zone, purpose, subject, order=order, order_lines=order_lines, command=command)
     turn.start_timer(f"session:{zone}", turn.rules(zone).max_session_s)
+    closing_s = sales.closing_s(turn, zone, purpose)
+    if closing_s is not None:
+        turn.start_timer(f"closing:{zone}", closing_s)
     trigger(turn, zone, "granted")
 
 
@@ -111,7 +114,7 @@ def _unsettle(turn: Turn, zone: str) -> None:
 
 def _end(turn: Turn, zone: str, reason: EndReason) -> None:
     session = turn.zone(zone).session
-    for timer in ("window", "session", "settle", "rest"):
+    for timer in ("window", "session", "closing", "settle", "rest"):
         turn.stop_timer(f"{timer}:{zone}")
     if session:
         visits.finish(turn, session, reason)

@@ -134,8 +134,8 @@ class Store:
             case "window":
                 turn.stop_timer(f"window:{place}")
                 self._window_passed(turn, place)
-            case "session":
-                turn.stop_timer(f"session:{place}")
+            case "session" | "closing":
+                turn.stop_timer(f"{kind}:{place}")
                 if sessions.in_phase(turn, place, "time_up"):
                     sessions.trigger(turn, place, "time_up")
             case "settle":

@@ -23,7 +23,7 @@ def test_a_sound_store_is_summed_up_and_its_warnings_do_not_fail_it(tmp_path: Pa
     run = check(written(tmp_path))
     assert run.returncode == 0
     assert "Cellar (cellar-1) has 2 zones, 9 devices, 2 slots, 2 products." in run.stdout
-    assert "cabinet fridge: sells Mon-Sun 10:00-22:00; slots B1; fridge-lock, board, tags, air, fire" in run.stdout
+    assert "cabinet fridge: sells Mon-Sun 10:00-22:00, from 18 years; slots B1; fridge-lock, board, tags, air, fire" in run.stdout
     assert "warning: scale[1]: scale board has no slot on channel 2" in run.stdout
 
 

@@ -16,6 +16,7 @@ from device.domain.cards import Card
 from device.domain.hours import parse_hours
 from device.domain.jws import SigningKey, seal, sign
 from device.domain.moment import Moment
+from device.domain.opening import Opening
 from device.store.codes import (
     FAILURES,
     REASONS,
@@ -39,8 +40,8 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 GTIN = "06901234567892"
 ORDER = {"id": "o-1", "lines": [{"gtin": GTIN, "quantity": 2}]}
 CARD_KEY = b"0123456789abcdef"
-DAYTIME = (parse_hours("Mon-Sun 10:00-22:00"),)
-NIGHT = (parse_hours("Mon-Sun 22:00-10:00"),)
+DAYTIME = Opening((parse_hours("Mon-Sun 10:00-22:00"),))
+NIGHT = Opening((parse_hours("Mon-Sun 22:00-10:00"),))
 
 
 def card(number: str, purpose: Any = "shop", zones: tuple[str, ...] | None = None) -> Card:
@@ -53,7 +54,7 @@ RULES = Rules(
     OURS.keyring,
     cards=Cards(CARD_KEY, (card("4711"), card("0815", "service"), card("0042", "restock", ("fridge-2",)))),
 )
-FRIDGE = Entrance("fridge-1", sales_hours=DAYTIME)
+FRIDGE = Entrance("fridge-1", sales=DAYTIME)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ SPOILERS: dict[Reason, Callable[[Case], Case]] = {
     "used": lambda case: replace(case, used=True),
     "wrong_zone": lambda case: case.saying(zones=["fridge-2"]),
     "under_age": lambda case: replace(case, entrance=replace(case.entrance, age_limit=21)),
-    "closed_hours": lambda case: replace(case, entrance=replace(case.entrance, sales_hours=NIGHT)),
+    "closed_hours": lambda case: replace(case, entrance=replace(case.entrance, sales=NIGHT)),
     "sales_stopped": lambda case: replace(case, entrance=replace(case.entrance, stopped=True)),
     "busy": lambda case: replace(case, entrance=replace(case.entrance, busy=True)),
 }
@@ -242,7 +243,7 @@ def test_age_is_proven_at_the_limit() -> None:
 
 
 def closed(case: Case) -> Case:
-    return replace(case, entrance=Entrance("fridge-1", age_limit=21, sales_hours=NIGHT, pickup_hours=NIGHT, stopped=True))
+    return replace(case, entrance=Entrance("fridge-1", age_limit=21, sales=NIGHT, pickups=NIGHT, stopped=True))
 
 
 @pytest.mark.parametrize("purpose", ["restock", "service"])
@@ -252,9 +253,9 @@ def test_staff_obey_neither_hours_nor_age_nor_stopped_sales(purpose: str) -> Non
 
 def test_a_pickup_obeys_its_own_hours_and_stopped_sales_and_no_age() -> None:
     pickup = GOOD.saying(purpose="pickup", order=ORDER, age=0)
-    after_hours = replace(pickup, entrance=replace(FRIDGE, sales_hours=NIGHT, age_limit=18))
+    after_hours = replace(pickup, entrance=replace(FRIDGE, sales=NIGHT, age_limit=18))
     assert after_hours.reason is None
-    assert replace(pickup, entrance=replace(FRIDGE, pickup_hours=NIGHT)).reason == "closed_hours"
+    assert replace(pickup, entrance=replace(FRIDGE, pickups=NIGHT)).reason == "closed_hours"
     assert replace(pickup, entrance=replace(FRIDGE, stopped=True)).reason == "sales_stopped"
 
 
@@ -323,7 +324,7 @@ def test_a_card_without_a_name_is_told_by_its_hmac() -> None:
 def test_a_card_obeys_what_its_purpose_obeys() -> None:
     for entrance, reason in (
         (replace(FRIDGE, age_limit=18), "under_age"),
-        (replace(FRIDGE, sales_hours=NIGHT), "closed_hours"),
+        (replace(FRIDGE, sales=NIGHT), "closed_hours"),
         (replace(FRIDGE, stopped=True), "sales_stopped"),
         (replace(FRIDGE, busy=True), "busy"),
     ):
