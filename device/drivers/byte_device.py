@@ -1,7 +1,8 @@
 """The shell of every driver that speaks a stream of bytes: joins a port and a dialogue.
 
-Responsible for waiting, time and back-pressure; not for what the bytes mean. Push-based: bytes go from the descriptor's readiness through
-the dialogue into the sink in one callback, without waking a task; the coroutine sleeps until something is wrong or the sink is full.
+Responsible for waiting, time and back-pressure; not for what the bytes mean. Push-based: bytes go from the round in which a port is read
+(``device.ports.rounds``) through the dialogue into the sink in one callback, without waking a task; the coroutine sleeps until something is
+wrong or the sink is full.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from device.domain.port import PortAddress
 from device.drivers.dialogue import Dialogue, Turn
 from device.drivers.driver import Sink
 from device.ports.clock import uptime
+from device.ports.rounds import Rounds
 from device.ports.stream import BytePort, open_port
 
 
@@ -78,13 +80,14 @@ class _Connection:
         self._port.close()
 
     def _listen(self) -> None:
-        self._loop.add_reader(self._port.fileno(), self._readable)
+        self._rounds = Rounds.of(self._loop)
+        self._rounds.join(self._port.fileno(), self._readable)
         self._listening = True
         self._keep_time()
 
     def _stop_listening(self) -> None:
         if self._listening:
-            self._loop.remove_reader(self._port.fileno())
+            self._rounds.leave(self._port.fileno())
             self._listening = False
         if self._timer is not None:
             self._timer.cancel()
