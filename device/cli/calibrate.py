@@ -41,7 +41,7 @@ COMMAND_EXPIRES_S = 30.0
 
 
 @click.command()
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.argument("slot")
 @click.option("--grams", type=click.FloatRange(min=0, min_open=True), help="The known weight; asked for otherwise.")
 @click.option("--second", type=click.FloatRange(min=0), help="A second known weight, for linearity; 0: none. Asked for otherwise.")

@@ -21,7 +21,7 @@ from device.store.state import State
 
 
 @click.command("check")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @json_option
 def command(config: Path, as_json: bool) -> None:
     """Validate CONFIG with all files that it names, and lint its planogram.

@@ -65,7 +65,7 @@ class Source:
 
 
 @click.group("journal")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.pass_context
 def command(context: click.Context, config: Path) -> None:
     """Read the journal of the store of CONFIG.

@@ -38,7 +38,7 @@ MOST_TAGS = 10
 
 
 @click.command()
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.argument("device")
 @click.option("--for", "for_s", type=time_span, metavar="TIME", help="So long, e.g. 30s; default: until Ctrl-C.")
 @click.option("--every", "every_s", type=time_span, metavar="TIME", default="1s", show_default=True, help="How often to tell.")

@@ -20,7 +20,7 @@ CHUNK = 64 * 1024
 
 
 @click.command()
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; it is made readable for you alone.")
 @click.option("--for", "for_s", type=time_span, metavar="TIME", help="So long, e.g. 90s or 10m; default: until Ctrl-C, or only the past.")
 @click.option("--last", type=time_span, metavar="TIME", help="Begin so long ago, with what the daemon was asked to --keep.")

@@ -35,7 +35,7 @@ LONE_SCALE = "scale"
 
 @click.command()
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Play it through this store instead of the recorded one.")
+@click.option("--config", type=click.Path(readable=False, path_type=Path), help="Play it through this store instead of the recorded one.")
 @click.option("--scale", metavar="ID", help="With a CSV and --config: the scale whose first plate it is of.")
 @click.option("--facts", is_flag=True, help="Also tell what the readings mean: steps, movements, doors. Always so for a CSV alone.")
 @json_option

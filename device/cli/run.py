@@ -41,7 +41,7 @@ def log_to_stderr(verbose: bool) -> None:
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.option("--simulate", "simulated", is_flag=True, help="Replace every device by simulated firmware. Every message then says so.")
 @click.option("--control", type=click.Path(path_type=Path), help="With --simulate: where to put the socket of the shopper's hand.")
 @click.option("--seed", type=int, default=0, show_default=True, help="With --simulate: of all that is random.")

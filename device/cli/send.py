@@ -61,7 +61,7 @@ class Sending:
 
 
 @click.command()
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.argument("name", metavar="NAME")
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--key", type=key_file, metavar="FILE", help="Private key (PEM) whose public key the store has in access.command_keys.")

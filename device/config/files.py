@@ -45,6 +45,8 @@ def read_bytes(path: Path, at_most: int, place: str, faults: Faults) -> bytes | 
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, PermissionError):
+            reason += "; must be readable for the account that the store runs as"
         faults.add(place, shown_path(path), f"cannot be read: {reason}")
         return None
     if len(content) > at_most:

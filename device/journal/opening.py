@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from device.errors import ConfigError, Fault, JournalDamaged, JournalFull, JournalInUse, StoreError
 from device.journal.chain import GENESIS
-from device.journal.reading import Book, book_of, newest_of, require_ours, snapshots_of, starting_point
+from device.journal.reading import Book, account, book_of, newest_of, require_ours, snapshots_of, starting_point
 from device.journal.schema import (
     APPLICATION_ID,
     PAGE_BYTES,
@@ -29,20 +30,22 @@ WHOLE_CHECK_BYTES = 64 * 1024 * 1024
 """Up to this size every page is looked at when the journal is opened; a memory card reads as much in about 2 s. In a larger one the rows
 and snapshots that the start depends on are; ``verify`` does the rest."""
 
+ADVICE = "for a service that is /var/lib/smartstore/journal.db"
+"""Where systemd/smartstore.service has its state."""
+
 
 def take_lock(path: Path) -> int:
     """Make this process the only one that writes the journal; the descriptor holds the lock until it is closed.
 
-    Raises JournalInUse, JournalFull where the directory cannot be written, ConfigError where there is none.
+    Raises JournalInUse, ConfigError where ``journal.path`` is no place for us, JournalFull where the disk will not take it.
     """
-    if not path.parent.is_dir():
-        raise ConfigError([Fault("journal.path", str(path), "its directory does not exist")])
-    if path.exists() and not path.is_file():
-        raise ConfigError([Fault("journal.path", str(path), "must be a file")])
     lock_path = path.with_name(path.name + ".lock")
     try:
+        _require_place(path)
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if _is_wrong_place(error, path):
+            raise ConfigError([Fault("journal.path", f'"{path}"', _not_ours(error))]) from error
         raise JournalFull(f"{lock_path} cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,6 +62,31 @@ def take_lock(path: Path) -> int:
         # The number is for people only; a full disk must not keep the journal shut.
         pass
     return descriptor
+
+
+def _require_place(path: Path) -> None:
+    """Raises ConfigError where no journal can be at ``path``, OSError where we may not write there."""
+    if not path.parent.is_dir():
+        raise ConfigError([Fault("journal.path", f'"{path}"', f"its directory does not exist; {ADVICE}")])
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise ConfigError([Fault("journal.path", f'"{path}"', "must be a file")])
+    # SQLite would open a file of somebody else's for reading only, and fail at the first commit. It is not opened here to find out: closing
+    # it would drop the locks that this process may have on it (fcntl(2)).
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True) and not os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _is_wrong_place(error: OSError, path: Path) -> bool:
+    """Whether another path would help. A read-only disk with a journal on it is a disk that has failed; without one, the wrong disk."""
+    if error.errno == errno.EROFS:
+        return not path.exists()
+    return error.errno in (errno.EACCES, errno.EPERM)
+
+
+def _not_ours(error: OSError) -> str:
+    return f"the account {account()} cannot write there ({error.strerror}): must be a file in a directory that it may write to; {ADVICE}"
 
 
 def make_or_examine(path: Path) -> bool:
@@ -143,7 +171,7 @@ def _examine(path: Path) -> str | None:
         except sqlite3.Error:
             raise
         except StoreError as error:
-            raise ConfigError([Fault("journal.path", str(path), str(error))]) from None
+            raise ConfigError([Fault("journal.path", f'"{path}"', str(error))]) from None
         if path.stat().st_size <= WHOLE_CHECK_BYTES and (problem := page_fault(connection)) is not None:
             return problem
         book = book_of(connection)

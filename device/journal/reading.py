@@ -5,6 +5,8 @@ Rows are read in pages of their own, so that no reader holds the write-ahead log
 
 from __future__ import annotations
 
+import os
+import pwd
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -58,8 +60,17 @@ class Snapshot:
 
 def open_archive(path: Path) -> sqlite3.Connection:
     """Open a journal for reading, whether a daemon has it or not; creates nothing. Raises StoreError where there is none, or not ours."""
-    if not path.is_file():
-        raise StoreError(f"there is no journal at {path}")
+    try:
+        if not path.is_file():
+            raise StoreError(f"there is no journal at {path}")
+        forbidden = not os.access(path, os.R_OK, effective_ids=True)
+    except PermissionError:
+        forbidden = True
+    if forbidden:
+        raise StoreError(
+            f"{path} may not be read by the account {account()}: read it as the account of the store,"
+            " such as with sudo -u smartstore, or as root"
+        )
     # Without a log beside it no process has the file open, and opening it in the ordinary way would create one.
     try:
         connection = connect_read_only(path, immutable=not wal_of(path).exists())
@@ -73,6 +84,14 @@ def open_archive(path: Path) -> sqlite3.Connection:
             raise StoreError(f"{path}: {error}") from error
         raise
     return connection
+
+
+def account() -> str:
+    """Who we are, for people."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"number {os.geteuid()}"
 
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> None:
