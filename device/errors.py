@@ -87,3 +87,14 @@ class JournalInUse(StoreError):
 
 class UplinkDown(StoreError, ConnectionError):
     """The broker cannot be reached or has refused us. It is retried and never reaches the store."""
+
+
+class ClientIdTaken(UplinkDown):
+    """Another client has connected with our client id, and the broker has put us out for it: somebody must give one of us another."""
+
+    def __init__(self, client_id: str) -> None:
+        self.client_id = client_id
+        super().__init__(
+            f"another client has connected as {client_id!r}, and a broker keeps one of a name (session taken over):"
+            " two stores must not share a store.id or mqtt.client_id"
+        )

@@ -15,8 +15,10 @@ ATTEMPT_S = 15.0
 class Backoff:
     """Doubling waits with jitter, so that a street of stores does not return in the same instant. ``random`` gives 0 to 1."""
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
         self._random = random
+        self._first_s = first_s
+        self._longest_s = longest_s
         self._failures = 0
 
     def reset(self) -> None:
@@ -25,6 +27,6 @@ class Backoff:
 
     def next_s(self) -> float:
         """It did not work: how many seconds to wait now, between half of the present step and all of it."""
-        step: float = min(LONGEST_S, FIRST_S * 2.0 ** min(self._failures, 16))
+        step: float = min(self._longest_s, self._first_s * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return step * (0.5 + 0.5 * self._random())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -19,6 +20,8 @@ from device.uplink.endpoint import Endpoint
 
 _Address = tuple[socket.AddressFamily, tuple[object, ...]]
 EACH_ADDRESS_S = 5.0
+
+CLOSED = "the broker closed the connection"
 
 
 class BrokerSocket:
@@ -62,7 +65,7 @@ class BrokerSocket:
                 self.condemn(str(error))
                 raise
             if not self._piece:
-                self.condemn("the broker closed the connection")
+                self.condemn(CLOSED)
                 return b""
         part = self._piece[self._at : self._at + size]
         self._at += len(part)
@@ -101,12 +104,12 @@ async def dial(endpoint: Endpoint, context: ssl.SSLContext | None) -> socket.soc
             failure = "no answer"
             sock.close()
         except (OSError, ValueError) as error:
-            failure = str(error)
+            failure = _reason(error)
             sock.close()
         except BaseException:
             sock.close()
             raise
-    raise UplinkDown(f"{endpoint.host}:{endpoint.port}: {failure}")
+    raise UplinkDown(failure)
 
 
 async def _secure(sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -161,7 +164,7 @@ async def _resolve_in_thread(host: str, port: int) -> list[_Address]:
         try:
             result: list[_Address] | str = _look_up(host, port)
         except (OSError, UnicodeError) as error:
-            result = str(error)
+            result = _reason(error)
         try:
             loop.call_soon_threadsafe(deliver, result)
         except RuntimeError:
@@ -170,5 +173,14 @@ async def _resolve_in_thread(host: str, port: int) -> list[_Address]:
     threading.Thread(target=ask, name="uplink-resolve", daemon=True).start()
     result = await answer
     if isinstance(result, str):
-        raise UplinkDown(f"{host}: {result}")
+        raise UplinkDown(result)
     return result
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why, without the address: whoever logs it has named the broker. Python's own text repeats it, and TLS has a number for an errno."""
+    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)

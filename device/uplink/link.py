@@ -14,6 +14,8 @@ import asyncio
 import socket
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -22,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from device.errors import UplinkDown
+from device.errors import ClientIdTaken, UplinkDown
 from device.uplink.dial import BrokerSocket
 
 LONGEST_PACKET = 65536
@@ -37,6 +39,16 @@ SESSION_KEPT_S = 86400
 
 FAILURE = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
+
+_TAKEN_OVER = 0x8E
+
+# Brokers answer a PUBLISH with codes that MQTT 5 does not list for PUBACK: Mosquitto over its message_size_limit with 0x95, "packet too
+# large". paho takes such an answer for a protocol error and ends the connection, on each attempt, with the same event. So it is told of them.
+_unlisted = {code: f"0x{code:02x}" for code in range(FAILURE, 0x100)}
+_unlisted = {code: name for code, name in _unlisted.items() if PacketTypes.PUBACK not in chain(*ReasonCode.names.get(code, {}).values())}
+ReasonCode.names = MappingProxyType(
+    {**ReasonCode.names, **{code: {**ReasonCode.names.get(code, {}), name: [PacketTypes.PUBACK]} for code, name in _unlisted.items()}}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._connack: tuple[ReasonCode, Properties | None] | None = None
         self._ended: str | None = None
+        self._taken_over = False
         self._socket: BrokerSocket | None = None
         self._acks: list[tuple[int, int]] = []
         self._subscribed: list[tuple[int, bool]] = []
@@ -185,7 +198,9 @@ class Link:
         return self._socket is not None and self._socket.oversize
 
     def check(self) -> None:
-        """Raises UplinkDown once the connection is over."""
+        """Raises UplinkDown once the connection is over, ClientIdTaken where another client has taken our place."""
+        if self._taken_over:
+            raise ClientIdTaken(self._hello.client_id)
         if self._ended is not None:
             raise UplinkDown(self._ended)
 
@@ -309,6 +324,7 @@ class Link:
     ) -> None:
         fault = self._socket.fault if self._socket is not None else None
         told = f"the broker disconnects us: {reason}" if flags.is_disconnect_packet_from_server else str(reason)
+        self._taken_over = flags.is_disconnect_packet_from_server and reason.value == _TAKEN_OVER
         self._ended = self._ended or fault or told
         self._changed.set()
 

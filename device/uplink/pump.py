@@ -23,18 +23,22 @@ from device.uplink.outbox import Outbox, OutboxRow
 from device.uplink.queues import Replies, Telemetry
 from device.uplink.topics import Topics
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("smartstore.uplink")
 
 CLOUDEVENT = "application/cloudevents+json"
 
-REFUSED_FOR_GOOD = {0x87: "not authorized", 0x90: "topic name invalid", 0x99: "payload format invalid"}
-"""PUBACK reason codes (MQTT 5, 3.4.2.1) that the same event would get again. All others from 0x80 on are tried again after a wait."""
+REFUSED_FOR_GOOD = {0x87: "not authorized", 0x90: "topic name invalid", 0x95: "packet too large", 0x99: "payload format invalid"}
+"""PUBACK reason codes (MQTT 5, 3.4.2.1; 0x95 is Mosquitto's over its message_size_limit) that the same event would get again. All others
+from 0x80 on are tried again after a wait."""
 
 _LOST = -1
 """Instead of a reason code: the connection ended before there was one."""
 
 HEADER_ROOM = 64
 """Bytes of a PUBLISH besides topic and payload: fixed header, lengths, packet id, content type."""
+
+ASK_AGAIN_S = 60.0
+"""How often a retained topic that was refused is tried again: whoever mends the broker's access list does not restart us."""
 
 SWEEP_S = 3.0
 """Retained messages follow a subscription at once; so long they may take."""
@@ -71,6 +75,8 @@ class Outgoing:
     counts: Counts = field(default_factory=Counts)
     sweep: set[str] = field(default_factory=set)
     """Filters of retained topics to be looked through for what we no longer have."""
+    refused_levels: set[str] = field(default_factory=set)
+    """Retained topics that the broker has refused, until it takes them."""
     last_words: bool = False
     """Only the status is still to be said."""
 
@@ -95,6 +101,7 @@ class Pump:
         self._hold_until = 0.0
         self._stalled = False
         self._minded_at = 0.0
+        self._ask_again_at = self._loop.time() + ASK_AGAIN_S
         self._asked: dict[int, str] = {}
         self._sweeping_until: float | None = None
         self.passed = asyncio.Event()
@@ -117,6 +124,7 @@ class Pump:
             self._take_answers()
             self._take_messages()
             self._mind_receipts()
+            self._mind_refused()
             await self._fill()
             self._send_telemetry()
             self._end_sweep()
@@ -130,6 +138,7 @@ class Pump:
 
     def give_back(self) -> None:
         """The connection is over: what was not answered goes back where it came from."""
+        self._take_answers()
         for answered in reversed(list(self._unanswered.values())):
             answered(_LOST)
         self._unanswered.clear()
@@ -156,6 +165,12 @@ class Pump:
             self._out.patience.mark(self._out.delivery.next_seq - 1, now)
             for span in self._out.patience.overdue(self._out.outbox.acknowledged, now):
                 self._out.replays.add(span)
+
+    def _mind_refused(self) -> None:
+        if self._loop.time() >= self._ask_again_at:
+            self._ask_again_at = self._loop.time() + ASK_AGAIN_S
+            for topic in sorted(self._out.refused_levels):
+                self._out.levels.again(topic)
 
     def _take_messages(self) -> None:
         topics = self._out.topics
@@ -215,13 +230,19 @@ class Pump:
     def _level_answered(self, topic: str, code: int) -> None:
         if code == _LOST:
             return
-        self._out.levels.settle(topic)
+        out = self._out
+        out.levels.settle(topic)
         if code in REFUSED_FOR_GOOD:
-            self._out.counts.refused += 1
-            _log.warning("the broker refuses %s: %s", topic, REFUSED_FOR_GOOD[code])
+            out.counts.refused += 1
+            if topic not in out.refused_levels:
+                out.refused_levels.add(topic)
+                _log.warning("the broker refuses %s: %s; it is tried again every %.0f s", topic, REFUSED_FOR_GOOD[code], ASK_AGAIN_S)
         elif code >= FAILURE:
-            self._out.levels.again(topic)
+            out.levels.again(topic)
             self._hold(code)
+        elif topic in out.refused_levels:
+            out.refused_levels.discard(topic)
+            _log.info("the broker takes %s again", topic)
 
     def _send_reply(self, reply: Publication) -> None:
         def answered(code: int) -> None:

@@ -16,10 +16,10 @@ from typing import Literal
 
 from device.domain.commands import InboundCommand
 from device.domain.layout import Mqtt
-from device.errors import JournalFull, UplinkDown
+from device.errors import ClientIdTaken, JournalFull, UplinkDown
 from device.uplink.backoff import ATTEMPT_S, Backoff
 from device.uplink.delivery import Delivery, Patience, Span
-from device.uplink.dial import dial
+from device.uplink.dial import CLOSED, dial
 from device.uplink.endpoint import endpoint_of, expired_before, read_password, tls_context
 from device.uplink.inbound import Inbound, read_receipt
 from device.uplink.link import Hello, Link, Publication
@@ -27,7 +27,7 @@ from device.uplink.outbox import Outbox
 from device.uplink.pump import Outgoing, Pump
 from device.uplink.topics import Topics, to_json
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("smartstore.uplink")
 
 State = Literal["online", "stopping", "offline"]
 
@@ -41,6 +41,15 @@ JOURNAL_RETRY_S = 1.0
 
 STEADY_S = 5.0
 """A connection that lasted so long was a success; one that did not counts for the backoff."""
+
+RIVAL_FIRST_S = 15.0
+RIVAL_LONGEST_S = 300.0
+"""Waits after another client has taken our client id: two that put each other out at once would keep both from working, and the broker busy."""
+
+THROWN_OUT_WITHIN_S = 30.0
+THROWN_OUT_TIMES = 3
+"""A broker that ends so many connections in a row so soon is told of with a hint: MQTT 3.1.1 has no word for a client id that is taken, and
+Mosquitto before 2.0.15 does not say it (its issue 2607)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ class Uplink:
         self._pump: Pump | None = None
         self._down: str | None = None
         self._up_since: float | None = None
+        self._thrown_out = 0
         self._clean_session = False
         self._stopping = False
         self._dropped_telemetry = 0
@@ -199,16 +209,23 @@ class Uplink:
     # The connection
 
     async def _stay_connected(self) -> None:
-        backoff = Backoff(self._random)
-        loop = asyncio.get_running_loop()
+        backoff, rivals = Backoff(self._random), Backoff(self._random, RIVAL_FIRST_S, RIVAL_LONGEST_S)
         while not self._stopping:
+            waits = backoff
             try:
                 await self._one_connection()
+            except ClientIdTaken as taken:
+                self._note_down(str(taken), logging.ERROR)
+                waits = rivals
             except UplinkDown as down:
                 self._note_down(str(down))
-            if self._up_since is not None and loop.time() - self._up_since >= STEADY_S:
+            lasted_s = 0.0 if self._up_since is None else asyncio.get_running_loop().time() - self._up_since
+            if lasted_s > RIVAL_LONGEST_S:
+                rivals.reset()
+            self._count_thrown_out(lasted_s)
+            if lasted_s >= STEADY_S and self._thrown_out < THROWN_OUT_TIMES:
                 backoff.reset()
-            await asyncio.sleep(backoff.next_s())
+            await asyncio.sleep(waits.next_s())
 
     async def _one_connection(self) -> None:
         self._up_since = None
@@ -235,6 +252,7 @@ class Uplink:
             link.abort("stopped")
             self._link = None
             self._pump.give_back()
+            self._moved.set()
             self._pump.passed.set()
             out.telemetry.clear()
             self._clean_session = link.oversize
@@ -263,13 +281,32 @@ class Uplink:
         await link.open(sock)
         return link
 
-    def _note_down(self, reason: str) -> None:
+    def _note_down(self, reason: str, level: int = logging.WARNING) -> None:
         if self._down is None and not self._stopping:
-            _log.warning("no connection to %s: %s", self._settings.url, reason)
+            _log.log(self._level(level), "no connection to %s: %s", self._settings.url, reason)
         self._down = reason
 
+    def _level(self, level: int) -> int:
+        """Of a connection that comes and goes every few seconds for ever, enough has been said."""
+        return logging.DEBUG if self._thrown_out >= THROWN_OUT_TIMES else level
+
+    def _count_thrown_out(self, lasted_s: float) -> None:
+        if self._down != CLOSED or not 0 < lasted_s < THROWN_OUT_WITHIN_S:
+            # A broker that is away for a while does not make the count begin anew.
+            self._thrown_out = 0 if lasted_s >= THROWN_OUT_WITHIN_S else self._thrown_out
+            return
+        self._thrown_out += 1
+        if self._thrown_out == THROWN_OUT_TIMES:
+            _log.error(
+                "the broker has ended %d connections in a row within %.0f s: does another client connect as %r? Two stores must not share a"
+                " store.id or mqtt.client_id",
+                THROWN_OUT_TIMES,
+                THROWN_OUT_WITHIN_S,
+                self._client_id,
+            )
+
     def _note_up(self, link: Link) -> None:
-        _log.info("connected to %s, window %d", self._settings.url, link.window)
+        _log.log(self._level(logging.INFO), "connected to %s, window %d", self._settings.url, link.window)
         self._down = None
         self._up_since = asyncio.get_running_loop().time()
 
