@@ -54,6 +54,20 @@ def test_a_file_says_what_it_is_for(path: Path) -> None:
     assert not text.strip() or ast.get_docstring(ast.parse(text)), "no docstring"
 
 
+def test_every_logger_has_the_programs_name_and_is_in_the_documentation() -> None:
+    """Those of libraries, which are only made quieter, are named where they are."""
+    foreign = {"pymodbus", "pymodbus.logging"}
+    found = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.getLogger" and path.parts[-2] != "cli":
+                assert isinstance(node.args[0], ast.Constant), f"{path} line {node.lineno}"
+                found.add(str(node.args[0].value))
+    documented = (ROOT / "docs" / "architecture.md").read_text()
+    assert [name for name in found - foreign if f"| `{name}` |" not in documented] == []
+    assert "smartstore.uplink" in found
+
+
 def test_functions_are_short() -> None:
     lengths = sorted(
         (node.end_lineno or node.lineno) - node.lineno + 1

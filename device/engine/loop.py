@@ -173,9 +173,20 @@ class Engine:
             own.append(overload)
         room: Room = "full" if self._held else self._journal.pressure.room
         if room != self._told_room:
+            self._log_room(room)
             self._told_room = room
             own.append(JournalRoom(room))
         return own
+
+    def _log_room(self, room: Room) -> None:
+        pressure = self._journal.pressure
+        used = f"{pressure.mb:.0f} of {pressure.max_mb} MB, {pressure.unsent} events not sent, {pressure.aside} refused by the broker"
+        if room == "full":
+            log.error("the journal or its disk is full, nothing is sold; what a visit still has to tell goes into the reserve: %s", used)
+        elif room == "nearly_full":
+            log.warning("the journal or its disk is nearly full: %s", used)
+        elif self._told_room is not None:
+            log.info("the journal has room again: %s", used)
 
     def _look_at_clock(self) -> list[Input]:
         """A clock that is not believed needs a fresh challenge every time, so that commands can be told from old ones."""

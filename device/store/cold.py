@@ -11,6 +11,8 @@ from device.domain.facts import ProbeFailed, TemperatureKnown
 from device.store import alarms, sales
 from device.store.turn import Turn
 
+_ALARMS: tuple[AlarmKind, ...] = ("too_warm", "too_cold", "probe_failed")
+
 
 @dataclass(slots=True)
 class Interval:
@@ -65,6 +67,13 @@ class ColdStore:
         if turn.rules(zone).temperature:
             alarms.raise_alarm(turn, "probe_failed", zone, zone, thermometer=fact.thermometer, reason=fact.reason)
             self._watch_blindness(turn, zone)
+
+    def unwatched(self, turn: Turn, zone: str) -> None:
+        """Nobody watches this zone's temperature any more. Stopped sales stay stopped: the food in it has still been too warm."""
+        for kind in _ALARMS:
+            alarms.end_alarm(turn, kind, zone)
+        for timer in ("warm", "cold", "blind"):
+            turn.stop_timer(f"{timer}:{zone}")
 
     def too_long(self, turn: Turn, timer: str, zone: str) -> None:
         """A limit has been exceeded, or nothing known, for ``over_for_s``."""

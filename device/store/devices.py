@@ -10,13 +10,17 @@ from device.store.turn import Turn
 
 
 def online(turn: Turn, fact: DeviceOnline) -> None:
-    """A device answers. It is told only where it was lost before, be it before a restart."""
+    """A device answers. It is told only where it was lost before, or did poorly, be it before a restart."""
+    first = fact.device not in turn.live.online
     turn.live.online[fact.device] = True
     kind = turn.plan.kinds.get(fact.device, "device")
     lost_at = turn.state.lost.get(fact.device)
     if lost_at is not None:
         out_for_s = fact.out_for_s if fact.out_for_s is not None else max(0.0, turn.moment.uptime - lost_at)
         turn.tell(DeviceRecovered(fact.device, kind, "answers again", round(out_for_s, 3)), fact.device)
+    elif first and fact.device in turn.state.degraded:
+        # What was wrong was known to the program that died; where it still is, that is told anew.
+        turn.tell(DeviceRecovered(fact.device, kind, "answers after a restart"), fact.device)
     alarms.end_alarm(turn, "device_lost", fact.device)
     _sell_with_locks(turn, fact.device)
 

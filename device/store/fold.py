@@ -38,6 +38,10 @@ def calibration_key(scale: str, channel: int) -> str:
     return f"{scale}/{channel}"
 
 
+def part_of_device(device: str, channel: int | None) -> str:
+    return device if channel is None else f"{device}/{channel}"
+
+
 def _started(state: State, what: events.StoreStarted, record: Record) -> None:
     state.running = True
     state.starts += 1
@@ -55,7 +59,12 @@ def _device_lost(state: State, what: events.DeviceLostEvent, record: Record) -> 
     state.lost[what.device] = record.moment.uptime
 
 
+def _device_degraded(state: State, what: events.DeviceDegradedEvent, record: Record) -> None:
+    state.degraded[part_of_device(what.device, what.channel)] = what.reason
+
+
 def _device_recovered(state: State, what: events.DeviceRecovered, record: Record) -> None:
+    state.degraded.pop(part_of_device(what.device, what.channel), None)
     if what.channel is None:
         state.lost.pop(what.device, None)
 
@@ -261,6 +270,8 @@ def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
         state.zones.pop(zone, None)
     for device in what.devices:
         state.lost.pop(device, None)
+        for part in [part for part in state.degraded if part.partition("/")[0] == device]:
+            del state.degraded[part]
     for jti in what.codes:
         state.used.pop(jti, None)
     for command in what.commands:
@@ -276,6 +287,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     events.StoreStopping: _stopping,
     events.ClockCorrelated: _correlated,
     events.DeviceLostEvent: _device_lost,
+    events.DeviceDegradedEvent: _device_degraded,
     events.DeviceRecovered: _device_recovered,
     events.DoorOpened: _door_opened,
     events.DoorClosed: _door_closed,

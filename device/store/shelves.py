@@ -5,6 +5,7 @@ from __future__ import annotations
 from device.domain.events import DeviceDegradedEvent, DeviceRecovered
 from device.domain.facts import PlateMoving, PlateQuiet, PlateTrusted, PlateUntrusted, WeightStep
 from device.store import alarms, basket, stock
+from device.store.fold import part_of_device
 from device.store.notes import PlateWeight
 from device.store.state import Session
 from device.store.turn import Turn
@@ -81,8 +82,9 @@ def trusted(turn: Turn, fact: PlateTrusted) -> None:
     reason = turn.live.untrusted.pop(slot, None)
     if reason is not None:
         turn.live.based.discard(slot)
-        if reason != "lost":
-            turn.tell(DeviceRecovered(fact.scale, "scale", reason, None, fact.channel), fact.scale)
+    told = turn.state.degraded.get(part_of_device(fact.scale, fact.channel))
+    if told is not None:
+        turn.tell(DeviceRecovered(fact.scale, "scale", told, None, fact.channel), fact.scale)
     zone = turn.plan.zone_of_slot(slot)
     if all(_no_complaint(turn, other.id) for other in turn.plan.slots_of(zone) if other.id != slot):
         alarms.end_alarm(turn, "sensor_untrusted", zone)

@@ -162,6 +162,8 @@ class State:
     zeros: dict[str, float] = field(default_factory=dict)
     """Raw values of empty plates that are not calibrated yet, by ``scale/channel``."""
     lost: dict[str, float] = field(default_factory=dict)
+    degraded: dict[str, str] = field(default_factory=dict)
+    """Why, by device, or ``scale/channel`` where only one plate is concerned."""
     catalogue: list[dict[str, Any]] | None = None
     planogram: list[dict[str, Any]] | None = None
     receipts_from: int | None = None

@@ -49,6 +49,8 @@ KEEP_AFTER_EXPIRY_S = 86_400.0
 """How long used codes and seen commands are remembered after they have expired: by then any clock error has shown."""
 START_GRACE_S = 3.0
 """What fell due while the program was dead waits this long for the contacts and plates to be heard first."""
+LONGEST_NAME = 64
+"""Of a command's name, which is the end of a topic that anybody may have chosen, at most so much is journalled."""
 REMEMBERED = 4096
 """From so many on, expired codes and commands are forgotten."""
 
@@ -202,7 +204,11 @@ class Store:
         places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
         for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
             alarms.clear(turn, alarm, None)
-        devices = tuple(device for device in self.state.lost if device not in self.plan.kinds)
+        for zone, rules in self.plan.zones.items():
+            if rules.temperature is None:
+                self.cold.unwatched(turn, zone)
+        known = {*self.state.lost, *(part.partition("/")[0] for part in self.state.degraded)}
+        devices = tuple(sorted(known - self.plan.kinds.keys()))
         if slots or zones or devices:
             turn.note(Forgotten(slots=slots, zones=zones, devices=devices))
 
@@ -330,7 +336,7 @@ class Store:
             return
         correlation = inbound.correlation.hex() if inbound.correlation is not None else None
         expires = found.expires if found.expires is not None else turn.moment.wall
-        turn.note(CommandSeen(known, inbound.name, found.by, expires, topic, correlation))
+        turn.note(CommandSeen(known, _bounded(inbound.name), found.by, expires, topic, correlation))
         if isinstance(found, Command):
             commands.perform(turn, found, self.cold)
             self._follow_plan(turn)
@@ -366,7 +372,7 @@ class Store:
         told_at = self._refusal_told_at
         if told_at is None or turn.moment.uptime - told_at >= REFUSALS_TOLD_EVERY_S:
             self._refusal_told_at = turn.moment.uptime
-            answers.tell_refused(turn, refusal.id or "", inbound.name, refusal.reason)
+            answers.tell_refused(turn, refusal.id or "", _bounded(inbound.name), refusal.reason)
 
     def _forget_expired(self, turn: Turn) -> None:
         if not turn.moment.trusted or max(len(self.state.used), len(self.state.commands)) < REMEMBERED:
@@ -378,6 +384,10 @@ class Store:
         )
         if used or seen:
             turn.note(Forgotten(codes=used, commands=seen))
+
+
+def _bounded(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {

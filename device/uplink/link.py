@@ -43,11 +43,11 @@ FAILURE = 0x80
 _TAKEN_OVER = 0x8E
 
 # Brokers answer a PUBLISH with codes that MQTT 5 does not list for PUBACK: Mosquitto over its message_size_limit with 0x95, "packet too
-# large". paho takes such an answer for a protocol error and ends the connection, on each attempt, with the same event. So it is told of them.
-_unlisted = {code: f"0x{code:02x}" for code in range(FAILURE, 0x100)}
-_unlisted = {code: name for code, name in _unlisted.items() if PacketTypes.PUBACK not in chain(*ReasonCode.names.get(code, {}).values())}
+# large". paho takes such an answer for a protocol error and ends the connection, on each attempt, with the same event. So it is told of it.
+_listed = {code for code, names in ReasonCode.names.items() if PacketTypes.PUBACK in chain(*names.values())}
+_unlisted = {code: {f"0x{code:02x}": [PacketTypes.PUBACK]} for code in range(FAILURE, 0x100) if code not in _listed}
 ReasonCode.names = MappingProxyType(
-    {**ReasonCode.names, **{code: {**ReasonCode.names.get(code, {}), name: [PacketTypes.PUBACK]} for code, name in _unlisted.items()}}
+    {**ReasonCode.names, **{code: {**ReasonCode.names.get(code, {}), **name} for code, name in _unlisted.items()}}
 )
 
 

@@ -44,7 +44,7 @@ STEADY_S = 5.0
 
 RIVAL_FIRST_S = 15.0
 RIVAL_LONGEST_S = 300.0
-"""Waits after another client has taken our client id: two that put each other out at once would keep both from working, and the broker busy."""
+"""Waits after another client has taken our client id: two that put each other out at once would keep both from working."""
 
 THROWN_OUT_WITHIN_S = 30.0
 THROWN_OUT_TIMES = 3

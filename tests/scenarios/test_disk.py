@@ -143,6 +143,8 @@ async def test_what_the_backend_has_not_stored_is_not_dropped_for_room_and_its_r
         assert store.journalled()[0]["seq"] == 1
         heard.receipt(heard.events[0]["epoch"], heard.latest)
         await heard.event("alarm.cleared", within_s=90.0, kind="journal_full")
+        logged = ("nearly full: ", "full, nothing is sold; what a visit still has to tell goes into the reserve: ", "has room again: ")
+        assert all(words in store.log for words in logged)
         assert cart(await store.buy("A")) == [(RIESLING, 1)]
         heard.gapless()
 

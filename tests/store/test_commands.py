@@ -11,7 +11,8 @@ from device.domain import facts
 from device.domain.commands import COMMANDS
 from device.domain.effects import Calibrate, Reload, Resend
 from device.domain.jws import sign
-from tests.store.shop import COLA, GIN, KEY, RIESLING, STRANGER, Shop, names
+from device.engine.records import row_of
+from tests.store.shop import COLA, GIN, KEY, ORIGIN, RIESLING, STRANGER, Shop, names
 
 
 @pytest.fixture
@@ -283,4 +284,14 @@ def test_food_that_is_still_warm_is_not_sold_again() -> None:
     assert shop.last("alarm.cleared").kind == "too_warm"
     assert shop.view["sales"] == "stopped"
     assert shop.command("resume_sales", zone="fridge")["status"] == "done"
+    shop.folds()
+
+
+def test_the_name_of_a_command_that_anybody_may_choose_is_journalled_in_part() -> None:
+    shop = Shop()
+    shop.send("x" * 60_000, b"{}", "", retained=True)
+    assert shop.last("command.refused").name == "x" * 63 + "…"
+    shop.command("y" * 2000)
+    assert shop.last("command.refused").name == "y" * 63 + "…"
+    assert max(len(row_of(record, ORIGIN).body) for record in shop.records) < 2000
     shop.folds()

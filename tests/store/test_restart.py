@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from device.domain import facts
-from tests.store.shop import RIESLING, Shop, names
+from device.store import inputs
+from device.store.plan import Plan
+from tests.store.shop import PRODUCTS, RIESLING, Shop, names
 
 
 def test_a_session_goes_on_after_a_crash_between_two_picks() -> None:
@@ -165,3 +167,62 @@ def test_counts_alarms_and_stopped_sales_outlive_a_restart(boot: str | None) -> 
     assert set(shop.state.alarms) == alarms
     assert shop.store.slot_view("A", shop.moment)["count"] == 6
     assert shop.view["sales"] == "stopped"
+
+
+def test_a_device_that_did_poorly_before_a_crash_is_told_to_be_well_once_it_answers() -> None:
+    shop = Shop()
+    shop.fact(facts.DeviceDegraded("qr", shop.now, "noise on the line"))
+    shop.restart()
+    assert shop.events("device.recovered") == []
+    shop.wake()
+    assert [(told.device, told.reason, told.channel) for told in shop.events("device.recovered")] == [
+        ("qr", "answers after a restart", None)
+    ]
+    shop.fact(facts.DeviceDegraded("qr", shop.now, "noise on the line"))
+    shop.fact(facts.DeviceDegraded("qr", shop.now, None))
+    assert [told.reason for told in shop.events("device.recovered")] == ["answers after a restart", "well again"]
+    shop.folds()
+
+
+def test_a_plate_that_did_poorly_before_a_crash_is_told_to_be_well_once_it_is_believed() -> None:
+    shop = Shop()
+    shop.fact(facts.PlateUntrusted("a", 1, shop.now, "flatline"))
+    shop.restart()
+    shop.wake()
+    assert shop.events("device.recovered") == []
+    shop.fact(facts.PlateTrusted("a", 1, shop.now), facts.PlateTrusted("b", 1, shop.now))
+    assert [(told.device, told.reason, told.channel) for told in shop.events("device.recovered")] == [("a", "flatline", 1)]
+    shop.folds()
+
+
+def test_a_device_that_did_poorly_and_has_left_the_configuration_is_forgotten() -> None:
+    shop = Shop()
+    shop.fact(facts.DeviceDegraded("qr", shop.now, "noise on the line"), facts.DeviceDegraded("fire", shop.now, "noise on the line"))
+    shop.layout = shop.layout.model_copy(update={"reader": ()})
+    shop.restart()
+    assert list(shop.store.state.degraded) == ["fire"]
+    shop.folds()
+
+
+COLD = {"min_celsius": 4.0, "max_celsius": 8.0, "regime": "food", "over_for_s": 60}
+
+
+@pytest.mark.parametrize("again", ["restart", "reload"])
+def test_alarms_of_a_temperature_that_nobody_watches_any_more_are_over(again: str) -> None:
+    shop = Shop(temperature=COLD)
+    shop.fact(facts.TemperatureKnown("t", shop.now, 11.0))
+    shop.wait(61)
+    shop.fact(facts.ProbeFailed("t", shop.now, "no reading"))
+    assert [alarm.kind for alarm in shop.store.state.alarms.values()] == ["too_warm", "probe_failed"]
+    zones = tuple(zone.model_copy(update={"temperature": None}) for zone in shop.layout.zone)
+    shop.layout = shop.layout.model_copy(update={"zone": zones})
+    if again == "restart":
+        shop.restart()
+    else:
+        shop.store.replan(Plan(shop.layout, PRODUCTS, shop.state), shop.store.trust)
+        shop.step(inputs.Reloaded(None, ()))
+    assert [told.kind for told in shop.events("alarm.cleared")] == ["too_warm", "probe_failed"]
+    assert "too_warm" in shop.store.state.zones["fridge"].stopped, "what was too warm is not sold because nobody looks"
+    assert not any(timer.startswith(("warm:", "cold:", "blind:")) for timer in shop.store.state.timers)
+    assert shop.command("resume_sales", zone="fridge")["status"] == "done"
+    shop.folds()
