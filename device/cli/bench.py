@@ -13,6 +13,7 @@ from device.bench import Options, Result, write
 
 BENCHMARKS = {
     "quiet": "False steps in a day of drift, creep, compressor, footsteps and glitches.",
+    "speed": "CPU per million samples, from bytes on terminals to events, beside a plain program and one in C.",
 }
 """Every benchmark and its short help; ``device.bench.NAME`` is loaded when it is asked for."""
 
