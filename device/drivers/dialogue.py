@@ -20,6 +20,9 @@ SILENT_S = 5.0
 NOISE_EVERY_S = 1.0
 _REMEMBERED = 64
 
+NEVER_SOUND = "nothing of it makes sense: another baud rate, or another kind of device"
+"""What is to be said of so many bytes from a device that has never said anything sound: interference would have let something through."""
+
 
 class Turn(NamedTuple):
     """What a dialogue has to say after an input: readings, in order; bytes to send; and the error that ends it, if any."""
@@ -58,6 +61,7 @@ class NoiseTally:
         self._hint = hint
         self._pieces = 0
         self._newest = b""
+        self._sound = True
         self._next_at = -math.inf
         self.deadline = math.inf
 
@@ -79,10 +83,21 @@ class NoiseTally:
     @property
     def hint(self) -> str:
         """What the newest noise looks like; empty where it looks like nothing known, or there was none."""
-        return self._hint(self._newest)
+        seen = self._hint(self._newest)
+        return seen or (NEVER_SOUND if not self._sound and len(self._newest) == _REMEMBERED else "")
+
+    def expect(self) -> None:
+        """The port was opened, and whoever has this will say when something sound has come (``forget``)."""
+        self._sound = False
+
+    @property
+    def silence(self) -> bool:
+        """Whether nothing has come since the port was opened, neither sound nor noise."""
+        return not self._sound and not self._newest
 
     def forget(self) -> None:
         """Something valid has come: what was noise before says nothing about what comes."""
+        self._sound = True
         self._newest = b""
 
 
@@ -92,12 +107,14 @@ class Heartbeat:
     def __init__(self, device: str, noise: NoiseTally) -> None:
         self._device = device
         self._noise = noise
+        self._noise.expect()
         self.deadline = math.inf
 
     def heard(self, at: float) -> None:
-        """Something valid has come, or the port has just been opened."""
+        """Something valid has come, or, the first time, the port has been opened."""
+        if self.deadline < math.inf:
+            self._noise.forget()
         self.deadline = at + SILENT_S
-        self._noise.forget()
 
     def missed(self, at: float, asked: str = "") -> DeviceSilent | None:
         """The error, once it is time. ``asked`` is what it should have answered."""
@@ -105,4 +122,5 @@ class Heartbeat:
             return None
         reason = f"no answer to {asked}" if asked else "nothing valid came"
         hint = self._noise.hint
-        return DeviceSilent(self._device, f"{reason} for {SILENT_S:g} s" + (f"; its bytes: {hint}" if hint else ""))
+        more = f"; its bytes: {hint}" if hint else "; not one byte has come since the port was opened" if self._noise.silence else ""
+        return DeviceSilent(self._device, f"{reason} for {SILENT_S:g} s{more}")

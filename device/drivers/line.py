@@ -41,6 +41,7 @@ class LineDialogue:
         self._device = device
         self._decoder = decoder
         self._noise = NoiseTally(device, hint)
+        self._noise.expect()
         self._drop_at = math.inf
 
     @property
@@ -67,5 +68,6 @@ class LineDialogue:
             if isinstance(message, Noise):
                 self._noise.add(message)
             else:
+                self._noise.forget()
                 readings.append(CodeReading(self._device, at, message.text))
         return readings + self._noise.report(at)

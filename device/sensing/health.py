@@ -31,7 +31,12 @@ class DeviceView(NamedTuple):
 
 
 class Health:
-    """The health of one device. Noise that comes in 5 of 10 seconds is a degradation; after 30 s without any the device is well."""
+    """The health of one device. Noise that comes in 5 of 10 seconds is a degradation; after 30 s without any the device is well.
+    Of a device that has not yet answered, or not again, one noise that looks like something is enough: nothing else is known of it.
+
+    So is a device that is there and has no values to be believed (``doubt``), until it has one (``believe``). Plates see to themselves
+    (``trust``).
+    """
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -44,6 +49,7 @@ class Health:
         self.last: float | None = None
         self.firmware = ""
         self.hint: str | None = None
+        self.doubted: str | None = None
         self._noisy: deque[float] = deque(maxlen=NOISY_READINGS)
 
     def up(self, at: float, firmware: str) -> list[Fact]:
@@ -60,7 +66,7 @@ class Health:
         self.reason = reason
         if not self.online and self.since is not None:
             return []
-        self.online, self.since = False, at
+        self.online, self.since, self.doubted = False, at, None
         return [DeviceLost(self._device, at, reason)]
 
     def rebooted(self) -> None:
@@ -72,11 +78,32 @@ class Health:
         self.samples += 1
         self.last = at
 
+    def doubt(self, at: float, reason: str) -> list[Fact]:
+        """It is there, and its values are not to be believed, or it gives none. Told once; of a device that is lost that is told."""
+        if not self.online or self.doubted is not None:
+            return []
+        self.doubted = reason
+        return [DeviceDegraded(self._device, at, reason)]
+
+    def believe(self, at: float) -> list[Fact]:
+        """It has given a value that is believed."""
+        if self.doubted is None:
+            return []
+        self.doubted = None
+        return [DeviceDegraded(self._device, at, None)] if self.hint is None else []
+
+    @property
+    def complaint(self) -> str | None:
+        """What is wrong with a device that is there; None where it is well."""
+        return self.doubted or self.hint
+
     def noisy(self, reading: NoiseReading) -> list[Fact]:
         """Bytes that made no sense."""
         self.noise += reading.pieces
         self._noisy.append(reading.at)
-        if self.hint is not None or len(self._noisy) < NOISY_READINGS or reading.at - self._noisy[0] > NOISY_WITHIN_S:
+        lasting = len(self._noisy) == NOISY_READINGS and reading.at - self._noisy[0] <= NOISY_WITHIN_S
+        strange = bool(reading.hint) and not self.online
+        if self.hint is not None or not (lasting or strange):
             return []
         self.hint = reading.hint or "noise on the line"
         return [DeviceDegraded(self._device, reading.at, self.hint)]
@@ -87,7 +114,7 @@ class Health:
         if deadline is None or at < deadline:
             return []
         self.hint = None
-        return [DeviceDegraded(self._device, at, None)]
+        return [DeviceDegraded(self._device, at, None)] if self.doubted is None else []
 
     @property
     def deadline(self) -> float | None:

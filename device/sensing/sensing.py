@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.domain.calibration import RawLevel
-from device.domain.facts import Fact, LockDriven
+from device.domain.facts import Fact, LockDriven, ProbeFailed, TemperatureKnown
 from device.domain.layout import Layout
 from device.domain.readings import (
     CodeReading,
@@ -52,11 +52,12 @@ class Sensing:
         self._codes = {reader.id: CodeSense(reader.id) for reader in layout.reader}
         self._thermometers = {each.id: TemperatureSense(each.id, each.every_s) for each in layout.thermometer}
         self._health = {device.id: Health(device.id) for device in layout.devices}
+        self._blind: set[str] = set()
         self._deadline: float | None = 0.0
         self._takers: dict[type, Callable[[Any], list[Fact]]] = {
             TagReading: lambda reading: self._tags[reading.device].take(reading),
             TagRound: lambda reading: self._tags[reading.device].round(reading),
-            TemperatureReading: lambda reading: self._thermometers[reading.device].take(reading),
+            TemperatureReading: lambda reading: self._judged(self._thermometers[reading.device].take(reading)),
             ContactReading: lambda reading: self._doors[reading.device].take(reading),
             InputReading: lambda reading: self._inputs[reading.device].take(reading),
             CodeReading: lambda reading: self._codes[reading.device].take(reading),
@@ -81,8 +82,11 @@ class Sensing:
         if taker is None:
             facts = self._reports[type(reading)](reading)
         else:
-            self._health[reading.device].heard(reading.at)
+            health = self._health[reading.device]
+            health.heard(reading.at)
             facts = taker(reading)
+            if health.doubted is not None and reading.device not in self._thermometers:
+                facts = [*health.believe(reading.at), *facts]
         if type(reading) not in _UNTIMED:
             self._deadline = 0.0
         return facts
@@ -92,6 +96,7 @@ class Sensing:
         facts: list[Fact] = []
         for part in self._timed():
             facts.extend(part.tick(at))
+        facts = self._judged(facts)
         times = [part.deadline for part in self._timed()]
         self._deadline = min((time for time in times if time is not None), default=None)
         return facts
@@ -129,7 +134,7 @@ class Sensing:
         if scale is not None:
             samples, dropped, last = scale.samples, scale.dropped, scale.last
             reason = reason or scale.complaint
-        reason = reason or health.hint
+        reason = reason or health.complaint
         state: DeviceState = "lost" if not health.online else "online" if reason is None else "degraded"
         return DeviceView(state, health.since, health.noise, health.resets, samples, dropped, last, health.firmware, reason)
 
@@ -171,4 +176,21 @@ class Sensing:
         if reading.device in self._scales:
             return self._scales[reading.device].fault(reading)
         thermometer = self._thermometers.get(reading.device)
-        return thermometer.fault(reading) if thermometer is not None else []
+        if thermometer is None:
+            return self._health[reading.device].doubt(reading.at, reading.fault)
+        facts = self._judged(thermometer.fault(reading))
+        # One that failed while it was away is not told to have failed again.
+        return facts + self._health[reading.device].doubt(reading.at, reading.fault) if reading.device in self._blind else facts
+
+    def _judged(self, facts: list[Fact]) -> list[Fact]:
+        """With what a thermometer's facts say of its health: one that fails is degraded until it is believed again."""
+        told: list[Fact] = []
+        for fact in facts:
+            told.append(fact)
+            if isinstance(fact, ProbeFailed):
+                self._blind.add(fact.thermometer)
+                told += self._health[fact.thermometer].doubt(fact.at, fact.reason)
+            elif isinstance(fact, TemperatureKnown):
+                self._blind.discard(fact.thermometer)
+                told += self._health[fact.thermometer].believe(fact.at)
+        return told

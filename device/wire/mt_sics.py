@@ -15,8 +15,8 @@ from device.wire.weighing import OutOfRange, Refused, Told, Weight
 
 Message = Weight | OutOfRange | Refused | Told
 
-LONGEST_LINE = 256
-"""No answer of levels 0 and 1 comes near it."""
+LONGEST_LINE = 128
+"""No answer of levels 0 and 1 comes near it. What has no end for longer is noise, soon enough to say what it looks like."""
 
 _WEIGHT = re.compile(rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za-z%/]{1,5})")
 _TOLD = re.compile(rb'(I[0-9]{1,2}) A "([^"]*)"')
