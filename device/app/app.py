@@ -44,6 +44,8 @@ LOCKS_WITHIN_S = 1.5
 HALT_WITHIN_S = 1.0
 FAREWELL_WITHIN_S = 2.0
 READY_WITHIN_S = 3.0
+BROKER_DOWN_S = 60.0
+"""Shorter is a reconnect, of which nobody needs to be told."""
 """So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
 
 FIXED = ("store", "mqtt", "journal", "web", "clock", "lock", "scale", "rfid", "thermometer", "reader", "input")
@@ -69,6 +71,7 @@ class App:
         origin = Origin(layout.store.id, journal.epoch, ZoneInfo(layout.store.timezone), simulated)
         self._engine = Engine(self._core, journal, locks, self, clock, origin, _challenge)
         web = Web(layout.web.listen, Picture(simulated=simulated, version=__version__)) if layout.web else None
+        self._broker_seen = clock.now().uptime
         self._front = Front(self._core, journal, clock, web, simulated=simulated)
         self._front.broker = self._uplink = Uplink(
             layout.mqtt,
@@ -183,6 +186,11 @@ class App:
             self._locks_settled.clear()
         else:
             self._locks_settled.set()
+
+    def broker_down(self, moment: Moment) -> bool:
+        if self._front.broker.health.connected:
+            self._broker_seen = moment.uptime
+        return moment.uptime - self._broker_seen >= BROKER_DOWN_S
 
     def second(self, moment: Moment) -> None:
         self._watchdog.beat("engine")

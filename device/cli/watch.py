@@ -54,6 +54,7 @@ SENTENCES = {
     "temperature.recorded": "{zone} {mean} °C, {min} to {max}, {samples} samples of {thermometer}",
     "temperature.excursion_started": "{zone} leaves its limits: {celsius} °C, limit {limit}",
     "temperature.excursion_ended": "{zone} is within its limits: {celsius} °C, worst {worst}, {for_s} s outside",
+    "zone.mode_changed": "{zone} may now do: {mode}, before: {before}; faults: {faults}",
     "sales.stopped": "{zone} sells nothing: {reasons}",
     "sales.resumed": "{zone} sells again; reasons that remain: {reasons}",
     "command.done": "command {name} of {by} is done: {result}",
@@ -64,7 +65,7 @@ SENTENCES = {
 
 TOLD = {
     "status": ("state", "clock"),
-    "zone": ("door", "lock_commanded", "lock_observed", "session", "sales", "reasons", "alarms"),
+    "zone": ("door", "lock_commanded", "lock_observed", "session", "sales", "reasons", "mode", "alarms"),
     "slot": ("count", "low", "trusted"),
     "device": ("state", "reason"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device import __version__
+from device.domain.degraded import FAULTS, MODES
 
 JSON = dict[str, Any]
 TEXT: JSON = {"type": "string"}
@@ -48,6 +49,8 @@ LEVELS: dict[str, JSON] = {
             "purpose": _or_null(TEXT),
             "sales": {"enum": ["open", "closed_hours", "stopped"]},
             "reasons": {"type": "array", "items": TEXT},
+            "mode": {"enum": list(MODES)},
+            "faults": {"type": "array", "items": {"enum": list(FAULTS)}},
             "celsius": _or_null(NUMBER),
             "alarms": {"type": "array", "items": ALARM},
         }

@@ -11,6 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from device.domain.degraded import FaultName, Mode
+
 Purpose = Literal["shop", "pickup", "restock", "service"]
 EndReason = Literal["door_closed", "never_opened", "exit", "timeout", "command", "fire"]
 StartReason = Literal["first_start", "clean", "crash", "power_loss"]
@@ -449,6 +451,17 @@ class ExcursionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneModeChanged:
+    """What a zone may do has changed, or why: ``faults`` are those that it has now, ``mode`` the strictest of what they allow."""
+
+    TYPE: ClassVar[str] = "zone.mode_changed"
+    zone: str
+    mode: Mode
+    before: Mode
+    faults: tuple[FaultName, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SalesStopped:
     """A zone sells nothing, for ``reasons``."""
 
@@ -530,6 +543,7 @@ Event = (
     | TemperatureRecorded
     | ExcursionStarted
     | ExcursionEnded
+    | ZoneModeChanged
     | SalesStopped
     | SalesResumed
     | CommandDone

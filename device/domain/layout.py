@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from device.domain.degraded import Degraded
 from device.domain.forms import (
     Address,
     BrokerUrl,
@@ -133,6 +134,7 @@ class Zone(Table):
     review_below: Annotated[float, Field(ge=0, le=1)] = 0.99
     max_sessions: Annotated[int, Field(ge=1, le=1000)] = 1
     temperature: ZoneTemperature | None = None
+    degraded: Degraded | None = None
 
 
 class _Lock(Table):
@@ -413,6 +415,7 @@ class Layout(Table):
     access: Access = Access()
     clock: ClockSettings = ClockSettings()
     catalogue: CatalogueSettings
+    degraded: Degraded = Degraded()
     special_day: tuple[SpecialDay, ...] = ()
     rule: tuple[SalesRule, ...] = ()
     zone: Annotated[tuple[Zone, ...], Field(min_length=1)]

@@ -18,7 +18,7 @@ from device.engine.inbox import EDGES, Inbox
 from device.engine.records import dump_state, row_of
 from device.errors import JournalFull
 from device.journal import Evidence, Journal, Room, Row, Trace, encode
-from device.store.inputs import ClockState, JournalRoom, NewChallenge, Overload, Tick
+from device.store.inputs import BrokerState, ClockState, JournalRoom, NewChallenge, Overload, Tick
 from device.store.notes import Record
 from device.store.store import Input
 
@@ -49,6 +49,10 @@ class Outlets(Protocol):
 
     def levels(self, moment: Moment) -> None:
         """The store's levels may have changed."""
+        ...
+
+    def broker_down(self, moment: Moment) -> bool:
+        """Whether the broker has not been reached for a while."""
         ...
 
     def second(self, moment: Moment) -> None:
@@ -87,6 +91,7 @@ class Engine:
         self._next_trim = 0.0
         self._stuck_until: float | None = None
         self._told_trusted: bool | None = None
+        self._told_broker: bool | None = None
         self._told_overload: Overload | None = None
         self._told_room: Room | None = None
         self._most_waiting = 0
@@ -171,6 +176,10 @@ class Engine:
         if overload != self._told_overload:
             self._told_overload = overload
             own.append(overload)
+        down = self._outlets.broker_down(moment)
+        if down != self._told_broker:
+            self._told_broker = down
+            own.append(BrokerState(down))
         room: Room = "full" if self._held else self._journal.pressure.room
         if room != self._told_room:
             self._log_room(room)

@@ -93,14 +93,15 @@ class Denial:
 class Entrance:
     """The zone that somebody wants to enter, as it is now.
 
-    ``age_limit`` is the greater of the zone's own and its products'; ``sales`` and ``pickups`` are its hours; ``stopped``: nothing is sold.
+    ``age_limit`` is the greater of the zone's own and its products'; ``sales`` and ``pickups`` are its hours; ``stopped`` are the purposes
+    that nobody comes in for.
     """
 
     zone: str
     age_limit: int = 0
     sales: Opening = ALWAYS
     pickups: Opening = ALWAYS
-    stopped: bool = False
+    stopped: frozenset[Purpose] = frozenset()
     busy: bool = False
 
     def opening(self, purpose: Purpose) -> Opening:
@@ -232,7 +233,7 @@ def _against(grant: Grant, entrance: Entrance, rules: Rules, at: Moment, used: U
         yield "under_age"
     if not opening.is_open(datetime.fromtimestamp(at.wall, UTC).astimezone(rules.timezone)):
         yield "closed_hours"
-    if grant.purpose in ("shop", "pickup") and entrance.stopped:
+    if grant.purpose in entrance.stopped:
         yield "sales_stopped"
     if entrance.busy:
         yield "busy"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
-from device.domain.events import AccessDenied, AccessGranted
+from device.domain.events import AccessDenied, AccessGranted, Purpose
 from device.domain.facts import CodeRead
-from device.store import rooms, sessions, visits
+from device.store import rooms, sales, sessions, visits
 from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
 from device.store.notes import CodeUsed, OrderAssigned
 from device.store.turn import Turn
@@ -53,7 +54,7 @@ def entrance_of(turn: Turn, zone: str) -> Entrance:
         age_limit=turn.plan.age_limit(zone),
         sales=turn.plan.opening(zone, "shop"),
         pickups=turn.plan.opening(zone, "pickup"),
-        stopped=bool(turn.zone(zone).stopped),
+        stopped=frozenset(purpose for purpose in get_args(Purpose) if sales.is_stopped(turn, zone, purpose)),
         busy=is_busy(turn, zone),
     )
 

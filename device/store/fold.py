@@ -168,6 +168,11 @@ def _sales_resumed(state: State, what: events.SalesResumed, record: Record) -> N
     zone.stopped = {reason: by for reason, by in zone.stopped.items() if reason in what.reasons}
 
 
+def _mode_changed(state: State, what: events.ZoneModeChanged, record: Record) -> None:
+    zone = zone_of(state, what.zone)
+    zone.mode, zone.faults = what.mode, what.faults
+
+
 def _command_over(state: State, what: events.CommandDone | events.CommandWasRefused | events.CommandFailed, record: Record) -> None:
     seen = state.commands.get(what.command)
     if seen:
@@ -299,6 +304,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     events.StockMisplaced: _misplaced,
     events.AlarmRaised: _alarm_raised,
     events.AlarmCleared: _alarm_cleared,
+    events.ZoneModeChanged: _mode_changed,
     events.SalesStopped: _sales_stopped,
     events.SalesResumed: _sales_resumed,
     events.CommandDone: _command_over,

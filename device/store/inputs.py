@@ -44,6 +44,13 @@ class JournalRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerState:
+    """Whether the broker has not been reached for a while. Nothing depends on it but what the table of degraded modes says."""
+
+    down: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewChallenge:
     """A fresh random challenge that the status tells from now on."""
 
@@ -69,4 +76,4 @@ class Overload:
     aside: int
 
 
-Happening = Begin | Halt | Tick | ClockState | JournalRoom | NewChallenge | Reloaded | Overload
+Happening = Begin | Halt | Tick | ClockState | JournalRoom | BrokerState | NewChallenge | Reloaded | Overload

@@ -104,12 +104,12 @@ class Plan:
         """
         zones = (zone, *self.inside(zone))
         own = (self.zones[each].age_limit for each in zones)
-        of_products = (product.age_limit for each in zones for product in self._products_in(each))
+        of_products = (product.age_limit for each in zones for product in self.products_in(each))
         return max(*own, *of_products, *(rule.age_limit for each in zones for rule in self.rules_of(each)), 0)
 
     def rules_of(self, zone: str) -> list[SalesRule]:
         """The rules that a zone's products fall under."""
-        return [rule for rule in self.layout.rule if any(rule.concerns(product) for product in self._products_in(zone))]
+        return [rule for rule in self.layout.rule if any(rule.concerns(product) for product in self.products_in(zone))]
 
     def opening(self, zone: str, purpose: Purpose) -> Opening:
         """When a zone may be entered, or a cabinet in a room unlocked, for a purpose. Restocking and service obey no hours."""
@@ -124,7 +124,7 @@ class Plan:
     def sells_at(self, zone: str, local: datetime) -> bool:
         return self.opening(zone, "shop").is_open(local)
 
-    def _products_in(self, zone: str) -> list[Product]:
+    def products_in(self, zone: str) -> list[Product]:
         return [self.products[gtin] for slot in self.slots_of(zone) for gtin in slot.products if gtin in self.products]
 
 

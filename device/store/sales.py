@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
+from device.domain.degraded import Mode
 from device.domain.events import Purpose, SalesResumed, SalesStopped
 from device.store.turn import Turn
 
 Standing = Literal["open", "closed_hours", "stopped"]
+FORBIDDEN_IN: Mapping[Mode, frozenset[Purpose]] = {
+    "all": frozenset(),
+    "review": frozenset(),
+    "pickups": frozenset({"shop"}),
+    "nothing": frozenset({"shop", "pickup"}),
+}
+"""What a mode keeps people from; the rest it allows."""
 
 
 def stop(turn: Turn, zone: str, reason: str, by: str | None = None) -> None:
@@ -39,11 +48,23 @@ def may_take(turn: Turn, zone: str, purpose: Purpose) -> bool:
     if purpose not in ("shop", "pickup"):
         return True
     opening = turn.plan.opening(zone, purpose)
-    return not turn.zone(zone).stopped and (opening.always or (turn.moment.trusted and opening.is_open(turn.local)))
+    return not is_stopped(turn, zone, purpose) and (opening.always or (turn.moment.trusted and opening.is_open(turn.local)))
+
+
+def is_stopped(turn: Turn, zone: str, purpose: Purpose) -> bool:
+    """Whether somebody or something has stopped a zone for a purpose, be it a fault."""
+    state = turn.zone(zone)
+    return (bool(state.stopped) and purpose in ("shop", "pickup")) or purpose in FORBIDDEN_IN[state.mode]
+
+
+def reasons(turn: Turn, zone: str) -> list[str]:
+    """Why nothing is sold now; the faults, too, where they are why."""
+    state = turn.zone(zone)
+    return [*state.stopped, *(state.faults if "shop" in FORBIDDEN_IN[state.mode] else ())]
 
 
 def standing(turn: Turn, zone: str) -> Standing:
     """What a shopper would find now."""
-    if turn.zone(zone).stopped:
+    if is_stopped(turn, zone, "shop"):
         return "stopped"
     return "open" if turn.plan.sells_at(zone, turn.local) else "closed_hours"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
 
 Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
@@ -65,6 +66,8 @@ class ZoneState:
     sessions: list[Session] = field(default_factory=list)
     stopped: dict[str, str | None] = field(default_factory=dict)
     fire: bool = False
+    mode: Mode = "all"
+    faults: tuple[FaultName, ...] = ()
 
     @property
     def session(self) -> Session | None:
@@ -177,7 +180,8 @@ class Live:
     ``lock_commands`` the ``lock`` command that waits for each zone; ``grams`` are the plates' settled weights as last heard;
     ``untrusted`` maps slots to the reason; ``based`` are slots whose weight has been compared with the journal's since the start;
     ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
-    ``walked_out`` are the rooms whose door somebody has used from within since the last entry.
+    ``walked_out`` are the rooms whose door somebody has used from within since the last entry. ``broker_down``: it has not been reached for
+    a while.
     """
 
     relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
@@ -195,4 +199,5 @@ class Live:
     held_busy: set[str] = field(default_factory=set)
     exit_at: dict[str, float] = field(default_factory=dict)
     walked_out: set[str] = field(default_factory=set)
-    journal_room: Literal["ok", "nearly_full", "full"] = "ok"
+    journal_room: Literal["ok", "nearly_full", "full"] | None = None
+    broker_down: bool | None = None

@@ -21,6 +21,7 @@ from device.store import (
     authentication,
     codes,
     commands,
+    degraded,
     devices,
     doors,
     entrance,
@@ -101,6 +102,8 @@ class Store:
         if not isinstance(what, inputs.Begin):
             self._run_timers(turn)
         _STEPS[type(what)](self, turn, what)
+        if type(what) in _MAY_CHANGE_MODES:
+            degraded.follow(turn)
         return Outcome(tuple(turn.records), tuple(turn.effects))
 
     def replan(self, plan: Plan, trust: Trust) -> None:
@@ -246,6 +249,9 @@ class Store:
             alarms.end_alarm(turn, "journal_full", place)
             for zone in self.plan.zones:
                 sales.resume(turn, zone, "journal_full")
+
+    def _broker_state(self, turn: Turn, what: inputs.BrokerState) -> None:
+        self.live.broker_down = what.down
 
     def _new_challenge(self, turn: Turn, what: inputs.NewChallenge) -> None:
         self.challenges = (Challenge(what.value, turn.moment.uptime), *self.challenges[:1])
@@ -417,7 +423,17 @@ _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
     inputs.Tick: lambda store, turn, what: None,
     inputs.ClockState: Store._clock_state,
     inputs.JournalRoom: Store._journal_room,
+    inputs.BrokerState: Store._broker_state,
     inputs.NewChallenge: Store._new_challenge,
     inputs.Reloaded: Store._reloaded,
     inputs.Overload: Store._overload,
 }
+
+_MAY_CHANGE_MODES = frozenset(
+    {
+        *(facts.DeviceOnline, facts.DeviceLost, facts.PlateTrusted, facts.PlateUntrusted, facts.PlateQuiet),
+        *(facts.TemperatureKnown, facts.ProbeFailed, facts.InputChanged, InboundCommand),
+        *(inputs.ClockState, inputs.JournalRoom, inputs.BrokerState, inputs.Begin, inputs.Reloaded, inputs.Tick),
+    }
+)
+"""After which a zone may have another fault, or another table."""

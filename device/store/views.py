@@ -23,7 +23,9 @@ def zone_view(turn: Turn, cold: ColdStore, zone_id: str) -> dict[str, Any]:
         "session": zone.session.id if zone.session else None,
         "purpose": zone.session.purpose if zone.session else None,
         "sales": standing,
-        "reasons": list(zone.stopped) if standing == "stopped" else ["closed_hours"] if standing == "closed_hours" else [],
+        "reasons": sales.reasons(turn, zone_id) if standing == "stopped" else ["closed_hours"] if standing == "closed_hours" else [],
+        "mode": zone.mode,
+        "faults": list(zone.faults),
         "celsius": cold.of_zone(turn, zone_id),
         "alarms": [{"alarm": alarm.id, "kind": alarm.kind} for alarm in turn.state.alarms.values() if alarm.zone == zone_id],
     }

@@ -109,6 +109,9 @@ def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
         basket.review(turn, session, "unexplained_step")
     if any(slot.id in turn.live.untrusted for slot in slots) and "gap" not in session.reviews:
         basket.review(turn, session, "untrusted_plate")
+    charged, places = session.purpose in ("shop", "pickup"), (session.zone, *turn.plan.inside(session.zone))
+    if charged and not session.reviews and any(turn.zone(place).mode == "review" for place in places):
+        basket.review(turn, session, "gap")
     if reason == "door_closed" and session.purpose in ("shop", "pickup") and reads_tags(turn, session.zone):
         _compare_tags(turn, session)
 

@@ -7,7 +7,7 @@ from typing import Literal, assert_never
 
 from device.domain import events
 from device.domain.events import Event
-from device.web.words import ALARMS, COUNTED, DENIALS, ENDINGS, REVIEWS, SALES, STARTS, VISITS, Names, plain, times
+from device.web.words import ALARMS, COUNTED, DENIALS, ENDINGS, MODES, REVIEWS, SALES, STARTS, VISITS, Names, plain, times
 from device.web.words import duration as said
 
 Tone = Literal["quiet", "plain", "good", "warn", "alarm"]
@@ -40,6 +40,8 @@ def sentence(event: Event, names: Names) -> Sentence | None:
             return _of_an_alarm(event, names)
         case events.TemperatureRecorded() | events.ExcursionStarted() | events.ExcursionEnded():
             return _of_the_cold(event, names)
+        case events.ZoneModeChanged():
+            return _of_a_mode(event, names)
         case events.SalesStopped() | events.SalesResumed():
             return _of_sales(event, names)
         case events.CommandDone() | events.CommandWasRefused() | events.CommandFailed():
@@ -161,6 +163,15 @@ def _of_the_cold(event: events.TemperatureRecorded | events.ExcursionStarted | e
             return Sentence(names.at(event.zone, f"{event.celsius:.1f} °C, outside its limit of {event.limit:g} °C"), "warn")
         case events.ExcursionEnded():
             return Sentence(names.at(event.zone, f"{event.celsius:.1f} °C, back within its limits"), "good")
+
+
+def _of_a_mode(event: events.ZoneModeChanged, names: Names) -> Sentence | None:
+    """A fault that changes nothing has an alarm or a device of its own that tells of it."""
+    if event.mode == event.before:
+        return None
+    why = ", ".join(SALES[fault] for fault in event.faults)
+    told = f"{MODES[event.mode]}: {why}" if why else MODES[event.mode]
+    return Sentence(names.at(event.zone, told), "good" if event.mode == "all" else "warn")
 
 
 def _of_sales(event: events.SalesStopped | events.SalesResumed, names: Names) -> Sentence:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from device.domain.degraded import Mode
 from device.domain.events import AlarmKind, EndReason, Purpose, StartReason
 from device.domain.products import Product
 
@@ -89,8 +90,23 @@ SALES: Mapping[str, str] = {
     "too_warm": "it has been too warm for food",
     "no_temperature": "nobody knows how warm it is",
     "command": "stopped by a command",
+    "broker_down": "the broker cannot be reached",
+    "rfid_lost": "tags cannot be read",
+    "plate_lost": "a shelf cannot be weighed",
+    "thermometer_lost": "a thermometer does not answer",
+    "reader_lost": "a code reader does not answer",
+    "clock_untrusted": "the store does not know the time",
+    "disk_nearly_full": "little room left for records",
+    "mains_lost": "the power is out",
 }
 """Why nothing is sold. A reason that is not here is what a person wrote."""
+
+MODES: Mapping[Mode, str] = {
+    "all": "sells as ever",
+    "review": "sells, and carts are looked at",
+    "pickups": "only hands out orders",
+    "nothing": "sells nothing and hands out nothing",
+}
 
 DENIALS: Mapping[str, str] = {
     "malformed": "it is no entry code",

@@ -34,6 +34,9 @@ class Nobody:
 
     def levels(self, moment: Moment) -> None: ...
 
+    def broker_down(self, moment: Moment) -> bool:
+        return False
+
     def second(self, moment: Moment) -> None: ...
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.domain.cards import Card
+from device.domain.events import Purpose
 from device.domain.hours import parse_hours
 from device.domain.jws import SigningKey, seal, sign
 from device.domain.moment import Moment
@@ -48,6 +49,7 @@ def card(number: str, purpose: Any = "shop", zones: tuple[str, ...] | None = Non
     return Card(card_hmac(number, CARD_KEY), f"card {number}", purpose, zones)
 
 
+STOPPED: frozenset[Purpose] = frozenset({"shop", "pickup"})
 RULES = Rules(
     "chengdu-01",
     SHANGHAI,
@@ -115,7 +117,7 @@ SPOILERS: dict[Reason, Callable[[Case], Case]] = {
     "wrong_zone": lambda case: case.saying(zones=["fridge-2"]),
     "under_age": lambda case: replace(case, entrance=replace(case.entrance, age_limit=21)),
     "closed_hours": lambda case: replace(case, entrance=replace(case.entrance, sales=NIGHT)),
-    "sales_stopped": lambda case: replace(case, entrance=replace(case.entrance, stopped=True)),
+    "sales_stopped": lambda case: replace(case, entrance=replace(case.entrance, stopped=STOPPED)),
     "busy": lambda case: replace(case, entrance=replace(case.entrance, busy=True)),
 }
 
@@ -243,7 +245,7 @@ def test_age_is_proven_at_the_limit() -> None:
 
 
 def closed(case: Case) -> Case:
-    return replace(case, entrance=Entrance("fridge-1", age_limit=21, sales=NIGHT, pickups=NIGHT, stopped=True))
+    return replace(case, entrance=Entrance("fridge-1", age_limit=21, sales=NIGHT, pickups=NIGHT, stopped=STOPPED))
 
 
 @pytest.mark.parametrize("purpose", ["restock", "service"])
@@ -256,7 +258,7 @@ def test_a_pickup_obeys_its_own_hours_and_stopped_sales_and_no_age() -> None:
     after_hours = replace(pickup, entrance=replace(FRIDGE, sales=NIGHT, age_limit=18))
     assert after_hours.reason is None
     assert replace(pickup, entrance=replace(FRIDGE, pickups=NIGHT)).reason == "closed_hours"
-    assert replace(pickup, entrance=replace(FRIDGE, stopped=True)).reason == "sales_stopped"
+    assert replace(pickup, entrance=replace(FRIDGE, stopped=STOPPED)).reason == "sales_stopped"
 
 
 def test_an_order_goes_with_a_pickup_alone() -> None:
@@ -325,7 +327,7 @@ def test_a_card_obeys_what_its_purpose_obeys() -> None:
     for entrance, reason in (
         (replace(FRIDGE, age_limit=18), "under_age"),
         (replace(FRIDGE, sales=NIGHT), "closed_hours"),
-        (replace(FRIDGE, stopped=True), "sales_stopped"),
+        (replace(FRIDGE, stopped=STOPPED), "sales_stopped"),
         (replace(FRIDGE, busy=True), "busy"),
     ):
         assert shown("4711", entrance) == Denial(reason, "card 4711")  # type: ignore[arg-type]

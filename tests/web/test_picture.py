@@ -73,6 +73,13 @@ TOLD: list[tuple[Event, str | None, Tone]] = [
     (events.TemperatureRecorded("fridge", "air", 8.0, 8.0, 8.0, 8.0, 60, "", ""), None, "quiet"),
     (events.ExcursionStarted("fridge", 12.6, 12.0, 12.6, 0.0, 0.0), "12.6 °C, outside its limit of 12 °C", "warn"),
     (events.ExcursionEnded("fridge", 11.9, 12.0, 14.0, 600.0, 11.0), "11.9 °C, back within its limits", "good"),
+    (
+        events.ZoneModeChanged("fridge", "review", "all", ("rfid_lost", "plate_lost")),
+        "Sells, and carts are looked at: tags cannot be read, a shelf cannot be weighed",
+        "warn",
+    ),
+    (events.ZoneModeChanged("fridge", "all", "review", ()), "Sells as ever", "good"),
+    (events.ZoneModeChanged("fridge", "all", "all", ("broker_down",)), None, "quiet"),
     (events.SalesStopped("fridge", ("fire", "device_lost"), SECRET), "Nothing is sold: fire alarm, the lock does not answer", "warn"),
     (events.SalesResumed("fridge", ("fire",), SECRET), "Still nothing is sold: fire alarm", "warn"),
     (events.SalesResumed("fridge", (), SECRET), "Sells again", "good"),
