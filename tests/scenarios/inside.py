@@ -123,6 +123,9 @@ class Inside:
         self._board.devices(moment)
         self._news.set()
 
+    def broker_down(self, moment: Moment) -> bool:
+        return False
+
     def second(self, moment: Moment) -> None:
         self.levels(moment)
 
