@@ -6,6 +6,8 @@ A file of tests takes the suite in and says what it is to be run on, in a list b
 
     CASES = [Case("acme.pad", served)]
 
+With ``--hardware FILE`` the real devices of FILE take the place of the list (``device.contract.hardware``).
+
 A case is a name, and an async context manager that serves the driver's peer in a folder and says how to handle it.
 """
 
@@ -31,7 +33,7 @@ class Peer:
     driver: Driver
     """Made for this peer; not yet run. It can be run again after it has ended."""
     shows: type[Reading]
-    """The kind of reading that says that all is well."""
+    """The kind of reading that says that all is well. ``DeviceUp`` of a device that says no more until a person does something."""
     provoke: Do | None = None
     """Make the device say such a reading; None where it does by itself, again and again."""
     unplug: Do | None = None

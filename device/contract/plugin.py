@@ -25,14 +25,39 @@ GRACE_S = 2.0
 pytest.register_assert_rewrite("device.contract.suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--hardware FILE``."""
+    group = parser.getgroup("smartstore", "smartstore driver contract")
+    group.addoption("--hardware", metavar="FILE", type=Path, help="run the driver contract on the real devices of this store configuration")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark of tests on real devices."""
+    config.addinivalue_line("markers", "hardware: runs on the real devices of --hardware FILE")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test of the suite once a case."""
+    """Each test of the suite once a case; with ``--hardware`` once a device of its file instead."""
     if "contract_case" not in metafunc.fixturenames:
+        return
+    if file := metafunc.config.getoption("--hardware"):
+        devices = _devices(file)
+        metafunc.parametrize("contract_case", [pytest.param(case, id=case.name, marks=pytest.mark.hardware) for case in devices])
         return
     cases: list[Case] | None = getattr(metafunc.module, "CASES", None)
     if cases is None:
         raise pytest.UsageError(f"{metafunc.module.__name__} runs the driver contract and has no list CASES of what to run it on")
     metafunc.parametrize("contract_case", cases, ids=[case.name for case in cases])
+
+
+def _devices(file: Path) -> list[Case]:
+    from device.contract.hardware import cases_of
+    from device.errors import ConfigError
+
+    try:
+        return cases_of(file)
+    except ConfigError as error:
+        raise pytest.UsageError(f"--hardware {file}: {error}") from error
 
 
 @pytest.fixture
