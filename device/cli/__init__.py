@@ -66,8 +66,9 @@ def main() -> None:
     try:
         smartstore(prog_name="smartstore")
     except ConfigError as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
+        from device.cli.output import folded
+
+        print(*folded(error.faults), sep="\n", file=sys.stderr)
         sys.exit(EX_CONFIG)
     except StoreError as error:
         print(error, file=sys.stderr)

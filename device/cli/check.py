@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from device.cli import EX_CONFIG
-from device.cli.output import json_option, say
+from device.cli.output import json_option, say, wrapped
 from device.config import Configuration, load
 from device.config.faults import shown
 from device.config.lint import lint
@@ -38,8 +38,11 @@ def command(config: Path, as_json: bool) -> None:
             say(as_json, "", kind="fault", path=fault.path, found=fault.found, allowed=fault.allowed)
         sys.exit(EX_CONFIG)
     _summary(configuration, as_json)
-    for advice in lint(configuration):
-        say(as_json, f"warning: {advice}", kind="warning", path=advice.path, advice=advice.text)
+    warnings = lint(configuration)
+    for advice in warnings:
+        say(as_json, wrapped(f"warning: {advice}", "    "), kind="warning", path=advice.path, advice=advice.text)
+    if not as_json:
+        click.echo(f"no faults, {len(warnings) or 'no'} {'warning' if len(warnings) == 1 else 'warnings'}")
 
 
 def _must_be_drivable(configuration: Configuration) -> None:
@@ -77,7 +80,7 @@ def _summary(configuration: Configuration, as_json: bool) -> None:
         slots = [slot.id for slot in layout.slot if slot.scale in scales]
         name = f"{zone.id} ({zone.name})" if zone.name else zone.id
         line = f"  {zone.kind} {name}: {_hours(zone, plan)}; slots {', '.join(slots) or 'none'}; {', '.join(devices)}"
-        say(as_json, line, kind="zone", id=zone.id, slots=slots, devices=devices)
+        say(as_json, wrapped(line, "    "), kind="zone", id=zone.id, slots=slots, devices=devices)
 
 
 def _zones(device: Device) -> tuple[str, ...]:

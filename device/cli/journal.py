@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from device.cli.chart import chart
-from device.cli.output import json_option, say
+from device.cli.output import json_option, say, wrapped
 from device.config import load
+from device.config.faults import did_you_mean
 from device.domain.envelope import rfc3339
 from device.errors import StoreError
 from device.journal.reading import Stored, book_of, evidence_of, newest_of, open_archive, rows_after, rows_backwards
@@ -32,6 +33,9 @@ FOLLOW_EVERY_S = 0.5
 
 _SQLITE = b"SQLite format 3\0"
 """How every SQLite database begins (sqlite.org/fileformat.html, 1.3)."""
+
+SUBJECTS = ("zone", "slot", "device")
+"""Fields of an event's data that repeat what it is about."""
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _AGO_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -88,7 +92,7 @@ def _configured(config: Path) -> Source:
     return Source(layout.journal.path, ZoneInfo(layout.store.timezone))
 
 
-@command.command("show")
+@command.command("show", short_help="Print the events, oldest first.")
 @click.option("--since", metavar="TIME", help="From this time on: 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago.")
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; * stands for anything: 'session.*'.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
@@ -111,15 +115,29 @@ def show(source: Source, since: str | None, kind: str | None, last: int | None, 
             rows: Iterator[Stored] = reversed(list(islice(filter(wanted, rows_backwards(archive)), last)))
         else:
             rows = filter(wanted, rows_after(archive, 0))
+        found = False
         for stored in rows:
+            found = True
             _show(source, stored, as_json)
             place.row = max(place.row, stored.row)
+        if not found:
+            _say_what_there_is(archive, kind, everything)
     if follow:
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(FOLLOW_EVERY_S)
                 for stored in filter(wanted, _news(source, place)):
                     _show(source, stored, as_json)
+
+
+def _say_what_there_is(archive: sqlite3.Connection, kind: str | None, everything: bool) -> None:
+    """To whoever asked for something and got nothing: a word, and where it was a type, which there are."""
+    known = sorted({stored.type for stored in rows_after(archive, 0) if everything or stored.seq is not None})
+    if kind is not None and not any(fnmatchcase(name, kind) for name in known):
+        hint = did_you_mean(kind, known) or "."
+        click.echo(wrapped(f"nothing in this journal is of type {kind}{hint} There are: {', '.join(known) or 'none'}", "  "), err=True)
+    else:
+        click.echo("nothing in this journal matches" if known else "there is nothing in this journal yet", err=True)
 
 
 @dataclass(slots=True)
@@ -146,7 +164,7 @@ def _show(source: Source, stored: Stored, as_json: bool) -> None:
     data = fields.get("data", fields)
     label = rfc3339(stored.wall, source.timezone)
     subject = fields.get("subject", "")
-    text = f"{label}  {stored.seq or '-':>7}  {stored.type:<26} {subject}  {_in_words(data)}".rstrip()
+    text = f"{label}  {stored.seq or '-':>7}  {stored.type:<26} {subject}  {_in_words(data, subject)}".rstrip()
     say(as_json, text, row=stored.row, seq=stored.seq, type=stored.type, time=label, subject=subject or None, data=data)
 
 
@@ -160,11 +178,12 @@ def _fields(stored: Stored) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {"data": fields}
 
 
-def _in_words(data: object) -> str:
-    """The fields that say something: ``slot=A1 quantity=2``."""
+def _in_words(data: object, subject: str) -> str:
+    """The fields that say something: ``slot=A1 quantity=2``; what the line is about has been said."""
     if not isinstance(data, dict):
         return json.dumps(data, ensure_ascii=False)
-    return " ".join(f"{name}={_value(value)}" for name, value in data.items() if value not in (None, "", [], {}))
+    telling = {name: value for name, value in data.items() if value not in (None, "", [], {})}
+    return " ".join(f"{name}={_value(value)}" for name, value in telling.items() if name not in SUBJECTS or value != subject)
 
 
 def _value(value: object) -> str:
@@ -173,7 +192,7 @@ def _value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-@command.command("export")
+@command.command("export", short_help="Write the events as they were published.")
 @click.option("--from", "start", metavar="SEQ|TIME", help="From this event number or time on.")
 @click.option("--to", "end", metavar="SEQ|TIME", help="Up to this event number, or before this time.")
 @click.pass_obj
@@ -187,10 +206,14 @@ def export(source: Source, start: str | None, end: str | None) -> None:
             return False
         return (after is None or stored.wall >= after) and (before is None or stored.wall < before)
 
+    written = 0
     with source.opened() as archive:
         for stored in rows_after(archive, 0):
             if stored.seq is not None and stored.body is not None and within(stored, stored.seq):
                 click.echo(stored.body)
+                written += 1
+        if not written:
+            _say_what_there_is(archive, None, everything=False)
 
 
 def _bound(source: Source, text: str | None) -> tuple[int | None, float | None]:
@@ -200,7 +223,7 @@ def _bound(source: Source, text: str | None) -> tuple[int | None, float | None]:
     return (int(text), None) if text.isdecimal() else (None, source.when(text))
 
 
-@command.command("verify")
+@command.command("verify", short_help="Walk the hash chain; 1 where it is broken.")
 @click.option(
     "--expect", metavar="ROW:HASH", multiple=True, help="A row and its hash, as noted before: the chain must still go through it."
 )
@@ -264,7 +287,7 @@ def _verdict(found: Verdict, broken: str | None) -> str:
     return f"sound: {counts}\nnewest row and hash: {found.row}:{found.head.hex()}"
 
 
-@command.command("evidence")
+@command.command("evidence", short_help="Draw the trace of a pick.")
 @click.argument("id_", metavar="ID")
 @json_option
 @click.pass_context

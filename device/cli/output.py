@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+
+from device.errors import Fault
+
+FOLDED_FROM = 4
+"""So many faults that differ only in which entry of a list they are in are told as one."""
+
+WIDTH = 120
+"""Of lines that go to no terminal."""
 
 json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line instead of text."
@@ -16,3 +28,26 @@ json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 def say(as_json: bool, text: str, **fields: object) -> None:
     """Print ``text`` to people, or ``fields`` as one line of JSON to programs."""
     click.echo(json.dumps(fields, ensure_ascii=False, default=str) if as_json else text)
+
+
+def wrapped(text: str, indent: str) -> str:
+    """A long line on several, the further ones indented; as wide as the terminal, where there is one."""
+    width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def folded(faults: Iterable[Fault]) -> list[str]:
+    """Faults as lines, in their order: what many entries have in common stands once, with the places; then how many there are."""
+    alike: dict[tuple[str, str, str], list[Fault]] = {}
+    for fault in faults:
+        alike.setdefault((re.sub(r"\d+", "", fault.path), fault.found, fault.allowed), []).append(fault)
+    lines, count = [], 0
+    for group in alike.values():
+        count += len(group)
+        if len(group) < FOLDED_FROM:
+            lines += [str(fault) for fault in group]
+        else:
+            others = ", ".join(fault.path for fault in group[1:FOLDED_FROM])
+            more = f" … {group[-1].path}" if len(group) > FOLDED_FROM else ""
+            lines.append(f"{group[0]}\n    and the same {len(group) - 1} times more: {others}{more}")
+    return lines if count < FOLDED_FROM else [*lines, f"{count} faults"]

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from device.cli.output import json_option, say
 from device.cli.signing import key_file, now, time_span
+from device.config.faults import did_you_mean
 from device.domain.commands import COMMANDS, PHYSICAL, Arguments
-from device.domain.jws import MAX_BYTES, BadToken, SigningKey, sign, strict_object
+from device.domain.jws import MAX_BYTES, BadToken, SigningKey, sign, strict_object, thumbprint
 from device.domain.layout import Layout
 from device.errors import UplinkDown
 from device.store.authentication import LONGEST_S, PUBLIC_ID
@@ -40,6 +41,8 @@ class Sending:
     wait_s: float
     as_json: bool
     id: str
+    command_keys: frozenset[str] = frozenset()
+    """Thumbprints of those that the configuration names."""
 
     @property
     def root(self) -> str:
@@ -104,7 +107,9 @@ def command(
         raise click.BadParameter("1-64 of A-Z a-z 0-9 . _ -", param_hint="--id")
     from device.config import load
 
-    sending = Sending(load(config).layout, name, args, key, said["sub"], expires, wait, as_json, command_id)
+    configuration = load(config)
+    known = frozenset(thumbprint(trusted.public_bytes_raw()) for trusted in configuration.command_keys)
+    sending = Sending(configuration.layout, name, args, key, said["sub"], expires, wait, as_json, command_id, known)
     sending.payload(None)
     if not asyncio.run(deliver(sending)):
         raise SystemExit(1)
@@ -188,6 +193,9 @@ async def _converse(client: Any, sending: Sending) -> bool:
     await client.subscribe(status_topic, qos=1)
     messages = client.messages
     status = await _first(messages, status_topic)
+    state = status.get("state")
+    if state != "online" and not sending.as_json:
+        click.echo(f"the store {_stands(state)}; waiting {sending.wait_s:g} s for an answer", err=True)
     properties = None
     if sending.layout.mqtt.protocol == 5:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -200,10 +208,24 @@ async def _converse(client: Any, sending: Sending) -> bool:
         async with asyncio.timeout(sending.wait_s):
             return await _answers(messages, answer_topic, sending)
     except TimeoutError:
-        state = status.get("state", "unknown")
-        text = f"{sending.name}: no answer within {sending.wait_s:g} s; the store was last {state}"
-        say(sending.as_json, text, id=sending.id, status="unanswered", reason="timeout", store=state)
+        _tell_unanswered(sending, state)
         return False
+
+
+def _stands(state: object) -> str:
+    return f"is {state}, by the last that was heard of it" if isinstance(state, str) else "has never been heard of at this broker"
+
+
+def _tell_unanswered(sending: Sending, state: object) -> None:
+    left_s = max(0.0, sending.expires_s - sending.wait_s)
+    if left_s:
+        after = f"it may still be done until it expires, in {left_s:g} s"
+    else:
+        after = "it has expired, and will not be done any more unless it was already"
+    again = f"the same with --id {sending.id} asks for its answer, and does nothing twice"
+    text = f"{sending.name}: nobody answered within {sending.wait_s:g} s; the store {_stands(state)}. The command: {after}; {again}."
+    fields: dict[str, Any] = {"store": state if isinstance(state, str) else "unknown", "expires_in_s": left_s}
+    say(sending.as_json, text, id=sending.id, status="unanswered", reason="timeout", **fields)
 
 
 async def _first(messages: AsyncIterator[Any], topic: str) -> dict[str, Any]:
@@ -229,9 +251,32 @@ async def _answers(messages: AsyncIterator[Any], topic: str, sending: Sending) -
         if answer.get("result"):
             told.append(f" {json.dumps(answer['result'], ensure_ascii=False)}")
         say(sending.as_json, "".join(told), **answer)
+        if answer.get("status") == "refused" and not sending.as_json and (hint := _hint(sending, answer.get("reason"))):
+            click.echo(hint, err=True)
         if answer.get("status") in FINAL:
             return bool(answer["status"] == "done")
     return False
+
+
+def _hint(sending: Sending, reason: object) -> str:
+    """What whoever sent a refused command may do about it; nothing where the word says it all."""
+    match reason:
+        case "unknown_zone":
+            zones = [zone.id for zone in sending.layout.zone]
+            return f"the zones of this configuration are {', '.join(zones)}{did_you_mean(sending.args.get('zone'), zones)}"
+        case "unknown_key" | "bad_signature" if sending.key is not None:
+            known = sending.key.thumbprint in sending.command_keys
+            return f"the key {sending.key.thumbprint} is {_KNOWN_KEY if known else _UNKNOWN_KEY}"
+        case "unsigned":
+            return "the store has access.signed_commands = true: send it with --key FILE"
+        case "expired" | "not_yet_valid" | "clock_untrusted":
+            return "a command is good for a short time only: look whether the clocks of this machine and of the store are right"
+        case _:
+            return ""
+
+
+_KNOWN_KEY = "in access.command_keys of this configuration: the running store may have another; reload it, or look which file it runs"
+_UNKNOWN_KEY = "not in access.command_keys of this configuration: its NAME.pub.pem belongs there, and then the store has to be reloaded"
 
 
 def _object(payload: object) -> dict[str, Any]:

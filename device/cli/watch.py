@@ -49,8 +49,8 @@ SENTENCES = {
     "stock.low": "{slot} runs low: {count} x {gtin}",
     "stock.out": "{slot} is empty: {gtin}",
     "stock.misplaced": "{gtin} stands in the wrong place, {slot}",
-    "alarm.raised": "ALARM {kind} at {zone}, {alarm}: {details}",
-    "alarm.cleared": "alarm {kind} at {zone} is over, {alarm}",
+    "alarm.raised": "ALARM {kind} at {place}: {details} [{alarm}]",
+    "alarm.cleared": "alarm {kind} at {place} is over, cleared by {by} [{alarm}]",
     "temperature.recorded": "{zone} {mean} °C, {min} to {max}, {samples} samples of {thermometer}",
     "temperature.excursion_started": "{zone} leaves its limits: {celsius} °C, limit {limit}",
     "temperature.excursion_ended": "{zone} is within its limits: {celsius} °C, worst {worst}, {for_s} s outside",
@@ -61,7 +61,7 @@ SENTENCES = {
     "command.refused": "command {name} of {by} is refused: {reason}",
     "command.failed": "command {name} of {by} has failed: {reason}",
 }
-"""One sentence an event type; the words in braces are fields of its data."""
+"""One sentence an event type; the words in braces are fields of its data, but ``place``: its zone, or what else it is about."""
 
 TOLD = {
     "status": ("state", "clock"),
@@ -107,12 +107,24 @@ def sentence(envelope: Mapping[str, Any]) -> str:
     cart = told.get("cart")
     lines = [line for line in cart if isinstance(line, dict)] if isinstance(cart, list) else []
     items = sum(line["quantity"] for line in lines if isinstance(line.get("quantity"), int))
-    return form.format_map(_Words({key: words(value) for key, value in told.items()} | {"items": str(items)}))
+    place = told.get("zone") or envelope.get("subject")
+    if told.get("by") is None:
+        form = form.replace(", cleared by {by}", "")
+    return form.format_map(_Words({key: words(value) for key, value in told.items()} | {"items": str(items), "place": words(place)}))
+
+
+def clock_time(text: object, now: datetime) -> str:
+    """An RFC 3339 time as a clock on the wall shows it in ``now``'s zone, with the date where that is not today's."""
+    try:
+        at = datetime.fromisoformat(str(text)).astimezone(now.tzinfo)
+    except (ValueError, OverflowError):
+        return "--:--:--"
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(slots=True)
 class Watcher:
-    """Turns messages into lines. Remembers how each retained topic stood, and the last event of each store."""
+    """Turns messages into lines, with all times in one zone. Remembers how each retained topic stood, and the last event of each store."""
 
     _levels: dict[str, dict[str, Any]] = field(default_factory=dict)
     _last: dict[str, tuple[object, int]] = field(default_factory=dict)
@@ -127,7 +139,7 @@ class Watcher:
         if not isinstance(message, dict):
             return f"{now:%H:%M:%S}  {words(topic)}: not understood"
         if suffix.startswith("event/"):
-            return self._event(root, message)
+            return self._event(root, message, now)
         text = self._level(topic, suffix, message)
         return f"{now:%H:%M:%S}  {words(root)}  {text}" if text else None
 
@@ -138,11 +150,11 @@ class Watcher:
                 return "/".join(parts[:at]), part, "/".join(parts[at:])
         return topic, "", ""
 
-    def _event(self, root: str, envelope: dict[str, Any]) -> str:
-        time = str(envelope.get("time"))[11:19]
+    def _event(self, root: str, envelope: dict[str, Any], now: datetime) -> str:
+        time = clock_time(envelope.get("time"), now)
         seq, epoch = envelope.get("seq"), envelope.get("epoch")
         remark = self._remark(root, epoch, seq) if isinstance(seq, int) else ""
-        return f"{words(time)}  {words(root)}  {words(seq)}  {words(envelope.get('type'))}: {sentence(envelope)}{remark}"
+        return f"{time}  {words(root)}  {words(seq)}  {words(envelope.get('type'))}: {sentence(envelope)}{remark}"
 
     def _remark(self, root: str, epoch: object, seq: int) -> str:
         last_epoch, last = self._last.get(root, (epoch, seq - 1))
@@ -167,7 +179,14 @@ class Watcher:
             return f"{words(suffix)} is gone" if before else None
         self._levels[topic] = message
         changed = [key for key in TOLD[kind] if key in message and (before is None or before.get(key) != message[key])]
-        return f"{words(suffix)}: " + ", ".join(f"{key} {words(message[key])}" for key in changed) if changed else None
+        return f"{words(suffix)}: " + ", ".join(f"{key} {_level_words(key, message[key])}" for key in changed) if changed else None
+
+
+def _level_words(key: str, value: object) -> str:
+    """A field of a level; of alarms only which they are."""
+    if key == "alarms" and isinstance(value, list):
+        return words([alarm.get("kind") if isinstance(alarm, dict) else alarm for alarm in value])
+    return words(value)
 
 
 @click.command()
@@ -182,7 +201,8 @@ class Watcher:
 def command(url: str, topic: str, as_json: bool, **files: Any) -> None:
     """Follow stores, live. Ctrl-C ends it.
 
-    With --json every message is one line: topic, retained, payload. Else events are told in words, and of the rest what has changed.
+    With --json every message is one line: topic, retained, payload. Else events are told in words, and of the rest what has changed; all
+    times are this machine's, wherever the store is.
     """
     try:
         endpoint_of(url)
@@ -203,6 +223,7 @@ async def _until_interrupted(url: str, topic: str, as_json: bool, files: Mapping
 async def _watch(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) -> None:
     watcher = Watcher()
     down: str | None = None
+    zone = "" if as_json else f"; times are those of this machine, {datetime.now().astimezone():%Z (UTC%z)}"
     task = asyncio.current_task()
     # aiomqtt may make an MqttError of a cancellation; the task remembers that it was asked to end.
     while task is None or not task.cancelling():
@@ -212,7 +233,8 @@ async def _watch(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) 
                 granted = await client.subscribe(f"{topic}/#", qos=1)
                 if any(getattr(code, "value", code) >= 0x80 for code in granted):
                     raise UplinkDown(f"{url} does not let us subscribe to {topic}/#")
-                click.echo(f"watching {topic} at {url}", err=True)
+                click.echo(f"watching {topic} at {url}{zone}", err=True)
+                zone = ""
                 down = None
                 async for message in client.messages:
                     _tell(watcher, message, as_json)

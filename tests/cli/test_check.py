@@ -70,3 +70,28 @@ def test_no_file_is_a_bad_configuration_and_no_argument_a_wrong_use(tmp_path: Pa
     assert check(tmp_path / "none.toml").returncode == 78
     run = subprocess.run([sys.executable, "-m", "device", "check"], capture_output=True, text=True, check=False)
     assert run.returncode == 2
+
+
+def test_the_end_says_how_much_there_is_to_think_about(tmp_path: Path) -> None:
+    assert check(written(tmp_path)).stdout.splitlines()[-1] == "no faults, 1 warning"
+    examples = Path(__file__).parents[2] / "config"
+    assert "no faults, no warnings" in {check(path).stdout.splitlines()[-1] for path in examples.glob("*.toml")}
+
+
+def test_long_lists_are_wrapped_between_ids(tmp_path: Path) -> None:
+    run = check(Path(__file__).parents[2] / "config" / "cabinet.toml")
+    assert max(map(len, run.stdout.splitlines())) <= 120
+    assert "    fridge-lock, plate-a1," in run.stdout
+
+
+def test_a_fault_of_many_entries_is_told_once_with_its_places(tmp_path: Path) -> None:
+    slots = "".join(f'[[slot]]\nid = "X{n}"\nscale = "none"\nproducts = []\n\n' for n in range(30))
+    path = written(tmp_path)
+    path.write_text(path.read_text() + slots)
+    run = check(path)
+    assert run.returncode == 78
+    lines = run.stderr.splitlines()
+    assert len(lines) < 20
+    assert any(line.startswith("    and the same 29 times more: slot[") for line in lines)
+    assert int(lines[-1].removesuffix(" faults")) >= 60
+    assert len(check(path, "--json").stdout.splitlines()) == int(lines[-1].removesuffix(" faults")), "programs get them all"

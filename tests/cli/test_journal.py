@@ -75,7 +75,6 @@ def test_show_tells_each_event_in_a_line_with_local_time(store: Path) -> None:
         "1",
         "door.opened",
         "fridge",
-        "zone=fridge",
         "lock=fridge-lock",
         "session=s-1",
     ]
@@ -87,7 +86,22 @@ def test_show_leaves_out_what_was_not_asked_for(store: Path) -> None:
     assert [line.split()[1] for line in _run(store, "show", "--since", "2026-11-22T13:00:00Z").stdout.splitlines()] == ["5", "6"]
     assert [line.split()[1] for line in _run(store, "show", "--last", "3").stdout.splitlines()] == ["4", "5", "6"]
     assert [line.split()[1] for line in _run(store, "show", "--last", "2", "--type", "door.*").stdout.splitlines()] == ["3", "5"]
-    assert _run(store, "show", "--since", "2h", "--type", "nothing").stdout == ""
+
+
+def test_where_nothing_matches_it_says_so_and_what_there_is(store: Path) -> None:
+    nothing = _run(store, "show", "--type", "door.open")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == 'nothing in this journal is of type door.open; did you mean "door.opened"? There are: door.opened, stock.low\n'
+    assert "plate.baseline" in _run(store, "show", "--all", "--type", "nonsense").stderr
+    assert _run(store, "show", "--since", "2100-01-01").stderr == "nothing in this journal matches\n"
+    empty = _run(store, "export", "--from", "7")
+    assert (empty.stdout, empty.stderr) == ("", "nothing in this journal matches\n")
+
+
+def test_the_help_of_its_commands_is_not_cut(store: Path) -> None:
+    said = CliRunner().invoke(smartstore, ["journal", "--help"]).stdout
+    assert "Walk the hash chain; 1 where it is broken." in said
+    assert "..." not in said.partition("Commands:")[2]
 
 
 def test_show_has_private_records_when_all_is_asked_for(store: Path) -> None:

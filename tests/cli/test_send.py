@@ -165,8 +165,46 @@ async def test_no_answer_is_a_failure_that_says_what_the_store_was_last(tmp_path
         config = write_config(tmp_path, broker.url)
         async with open_store(broker.port, Store([])):
             status, out, _ = await run(config, "reload", "--key", key_file, "--wait", "0.2")
-    assert status == 1
-    assert out == "reload: no answer within 0.2 s; the store was last online\n"
+        given_up, later, said = await run(config, "reload", "--key", key_file, "--wait", "0.2", "--expires", "0.2", "--id", "c-9")
+        told, _, _ = await run(config, "reload", "--key", key_file, "--wait", "0.2", "--json")
+    assert (status, given_up, told) == (1, 1, 1)
+    assert out.startswith(
+        "reload: nobody answered within 0.2 s; the store is online, by the last that was heard of it. The command: it may"
+    )
+    assert "it may still be done until it expires, in 29.8 s; the same with --id " in out
+    assert "it has expired, and will not be done any more unless it was already; the same with --id c-9 asks for its answer" in later
+    assert said == ""
+
+
+async def test_a_store_that_is_down_or_was_never_there_is_told_before_the_wait(tmp_path: Path, key_file: Path) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        config = write_config(tmp_path, broker.url)
+        _, _, never = await run(config, "reload", "--key", key_file, "--wait", "0.2")
+        async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+            await client.publish(f"{ROOT}/status", b'{"state":"offline"}', qos=1, retain=True)
+        _, out, down = await run(config, "reload", "--key", key_file, "--wait", "0.2")
+    assert never == "the store has never been heard of at this broker; waiting 0.2 s for an answer\n"
+    assert down == "the store is offline, by the last that was heard of it; waiting 0.2 s for an answer\n"
+    assert "nobody answered within 0.2 s; the store is offline" in out
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("unknown_zone", 'the zones of this configuration are fridge-1; did you mean "fridge-1"?\n'),
+        ("unknown_key", f"the key {KEY.thumbprint} is not in access.command_keys of this configuration: its NAME.pub.pem belongs there"),
+        ("expired", "a command is good for a short time only: look whether the clocks"),
+        ("busy", ""),
+    ],
+)
+async def test_a_refusal_comes_with_what_may_be_done_about_it(tmp_path: Path, key_file: Path, reason: str, hint: str) -> None:
+    async with Mosquitto(tmp_path) as broker, open_store(broker.port, Store([{"status": "refused", "reason": reason}])):
+        config = write_config(tmp_path, broker.url)
+        status, out, err = await run(config, "unlock", "zone=fridge1", "--key", key_file)
+        _, _, quiet = await run(config, "unlock", "zone=fridge1", "--key", key_file, "--json")
+    assert (status, out, quiet) == (1, f"unlock: refused ({reason})\n", "")
+    assert err.startswith(hint)
+    assert bool(err) == bool(hint)
 
 
 async def test_answers_to_others_and_nonsense_are_not_ours(tmp_path: Path, key_file: Path) -> None:
@@ -187,7 +225,7 @@ async def test_a_password_of_a_file_is_used(tmp_path: Path, key_file: Path) -> N
     async with Mosquitto(tmp_path, users={"store": "s3cret"}) as broker:
         config = write_config(tmp_path, broker.url, more=more)
         status, out, _ = await run(config, "reload", "--key", key_file, "--wait", "0.2")
-        assert "no answer" in out
+        assert "nobody answered" in out
         (tmp_path / "password").write_text("wrong\n")
         status, _, err = await run(config, "reload", "--key", key_file)
     assert status == 1

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiomqtt
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import smartstore
-from device.cli.watch import SENTENCES, Watcher, words
+from device.cli.watch import SENTENCES, Watcher, clock_time, words
 from device.domain.envelope import EVENTS
 from tests.mosquitto import BrokerTls, Mosquitto
 from tests.uplink.certificates import Authority
@@ -30,7 +31,9 @@ ROOT = "smartstore/chengdu-01"
 
 
 def event(seq: int, type_: str, epoch: str = "e1", **data: object) -> bytes:
-    return json.dumps({"type": type_, "seq": seq, "epoch": epoch, "time": "2026-11-22T12:00:03.214+08:00", "data": data}).encode()
+    return json.dumps(
+        {"type": type_, "seq": seq, "subject": "chengdu-01", "epoch": epoch, "time": "2026-11-22T12:00:03.214+08:00", "data": data}
+    ).encode()
 
 
 @contextlib.asynccontextmanager
@@ -78,7 +81,7 @@ async def publish(port: int, messages: Sequence[tuple[str, bytes]], **more: str)
 async def test_events_and_changes_are_told_in_words(tmp_path: Path) -> None:
     taken = event(7, "session.item_taken", quantity=2, gtin="06901234567892", slot="A1", grams=2401.2, grams_sd=1.53, confidence=0.9991)
     async with Mosquitto(tmp_path) as broker, watching("--url", broker.url) as process:
-        await says(process, "watching")
+        await says(process, f"watching smartstore/+ at {broker.url}; times are those of this machine, ")
         await publish(
             broker.port,
             [
@@ -91,10 +94,11 @@ async def test_events_and_changes_are_told_in_words(tmp_path: Path) -> None:
         )
         first, second, third = await lines(process, 3)
     assert first.endswith("smartstore/chengdu-01  zone/fridge-1: door open, sales open")
+    local = clock_time("2026-11-22T12:00:03.214+08:00", datetime.now().astimezone())
     assert second == (
-        "12:00:03  smartstore/chengdu-01  7  session.item_taken: 2 x 06901234567892 taken from A1: 2401 g ± 1.53, confidence 0.9991"
+        f"{local}  smartstore/chengdu-01  7  session.item_taken: 2 x 06901234567892 taken from A1: 2401 g ± 1.53, confidence 0.9991"
     )
-    assert third == "12:00:03  smartstore/chengdu-01  8  door.closed: the door of fridge-1 is closed after 12.5 s"
+    assert third == f"{local}  smartstore/chengdu-01  8  door.closed: the door of fridge-1 is closed after 12.5 s"
 
 
 async def test_with_json_every_message_is_a_line(tmp_path: Path) -> None:
@@ -151,7 +155,7 @@ def test_a_url_of_another_kind_is_a_usage_error() -> None:
 def test_every_event_has_a_sentence_of_its_own_fields() -> None:
     assert SENTENCES.keys() == EVENTS.keys()
     for type_, form in SENTENCES.items():
-        named = set(re.findall(r"{(\w+)}", form)) - {"items"}
+        named = set(re.findall(r"{(\w+)}", form)) - {"items", "place"}
         assert named <= {each.name for each in fields(EVENTS[type_])}, type_
 
 
@@ -162,6 +166,37 @@ def test_gaps_repetitions_and_a_new_journal_are_told() -> None:
         line = watcher.line(f"{ROOT}/event/stock/out", event(seq, "stock.out", epoch, slot="A1", gtin="1"), NOW)
         remarks.append((line or "").partition("is empty: 1")[2].strip())
     assert remarks == ["", "", "(2 missed before)", "(again)", "", "(a new journal)"]
+
+
+def test_all_times_are_in_one_zone_which_is_named_once(tmp_path: Path) -> None:
+    rome = NOW.astimezone(ZoneInfo("Europe/Rome"))
+    watcher = Watcher()
+    line = watcher.line(f"{ROOT}/event/stock/out", event(1, "stock.out", slot="A1", gtin="1"), rome)
+    assert line == f"05:00:03  {ROOT}  1  stock.out: A1 is empty: 1", "noon in Chengdu"
+    assert watcher.line(f"{ROOT}/slot/A1", b'{"count":0}', rome) == f"13:00:03  {ROOT}  slot/A1: count 0"
+    assert clock_time("2026-11-22T12:00:03+08:00", NOW.astimezone(ZoneInfo("America/Los_Angeles"))) == "2026-11-21 20:00:03"
+    assert clock_time("0001-01-01T00:00:00+14:00", NOW) == clock_time(None, NOW) == "--:--:--"
+
+
+def test_an_alarm_is_told_with_its_place_and_who_cleared_it() -> None:
+    watcher = Watcher()
+
+    def told(type_: str, **data: object) -> str:
+        line = watcher.line(f"{ROOT}/event/{type_.replace('.', '/')}", event(1, type_, "e1", **data), NOW) or ""
+        return line.partition(f"{type_}: ")[2].removesuffix("  (again)")
+
+    details = {"slot": "A1", "grams": 750.0}
+    assert told("alarm.raised", alarm="e1-a7", kind="unexplained_removal", zone="fridge-1", details=details) == (
+        "ALARM unexplained_removal at fridge-1: slot A1, grams 750 [e1-a7]"
+    )
+    assert told("alarm.cleared", alarm="e1-a7", kind="tamper", zone="fridge-1", details={}, by="anna") == (
+        "alarm tamper at fridge-1 is over, cleared by anna [e1-a7]"
+    )
+    assert told("alarm.cleared", alarm="e1-a8", kind="clock_untrusted", zone=None, details={}, by=None) == (
+        "alarm clock_untrusted at chengdu-01 is over [e1-a8]"
+    )
+    alarms = b'{"alarms":[{"alarm":"e1-a7","kind":"door_held"},{"alarm":"e1-a9","kind":"fire"}]}'
+    assert watcher.line(f"{ROOT}/zone/fridge-1", alarms, NOW) == f"12:00:03  {ROOT}  zone/fridge-1: alarms door_held, fire"
 
 
 def test_the_numbers_of_two_stores_are_not_mixed_up() -> None:
