@@ -6,7 +6,8 @@ shut, and ends on the way out. Four thoughts explain the rest:
 * **The way out needs nothing.** The door can always be opened from within, by hardware; here that is only observed. Whoever opens it with
   somebody inside, or right after the exit device was used, has not forced it.
 * A visitor is gone when the code was shown at a reader on the way out and the door has been used; or when the door was used from within
-  and presence then says that the room is empty. Where there is no presence input, one who was alone is taken to have left.
+  and presence then says that the room is empty. Where there is neither a presence input nor a reader on the
+  way out, one who was alone is taken to have left.
 * The cabinets in a room are open while somebody is in it, and locked when nobody is.
 * With several visitors a pick is nobody's, and all of them need review (``basket.nobodys``): honest, and a reason to let one in at a time.
 """
@@ -267,8 +268,13 @@ def _leave(turn: Turn, zone: str) -> None:
         return
     if turn.plan.inputs_of(zone, "presence"):
         presence_changed(turn, zone)
-    elif len(visitors(turn, zone)) == 1:
+    elif len(visitors(turn, zone)) == 1 and not _has_way_out(turn, zone):
         _all_leave(turn, zone)
+
+
+def _has_way_out(turn: Turn, zone: str) -> bool:
+    """Whether there is a reader at which who leaves shows the code. Then the door alone says nothing: it also lets in, and is held open."""
+    return any(where == zone and turn.plan.directions[reader] != "in" for reader, where in turn.plan.reader_zone.items())
 
 
 def _all_leave(turn: Turn, zone: str) -> None:

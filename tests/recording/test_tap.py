@@ -49,7 +49,7 @@ class Daemon:
     async def ask(self, **request: Any) -> tuple[dict[str, Any], asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_unix_connection(str(self.path))
         writer.write(json.dumps(request).encode() + b"\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             return json.loads(await reader.readline()), reader, writer
 
 
@@ -70,7 +70,7 @@ async def open_daemon(folder: Path) -> AsyncIterator[Daemon]:
 async def rest_of(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[Entry]:
     """Say that it is enough, and read what still comes."""
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         data = await reader.read()
     writer.close()
     return list(read_trace(io.BytesIO(data)).entries)
@@ -156,7 +156,7 @@ async def test_a_request_that_is_none_is_told_so(tmp_path: Path, line: bytes, sa
     async with open_daemon(tmp_path) as daemon:
         reader, writer = await asyncio.open_unix_connection(str(daemon.path))
         writer.write(line)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             assert said in json.loads(await reader.readline())["error"]
             assert await reader.read() == b""
         writer.close()

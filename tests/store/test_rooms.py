@@ -209,8 +209,26 @@ def test_while_presence_sees_somebody_nobody_has_left() -> None:
     assert shop.events("session.ended") == []
 
 
-def test_without_a_presence_sensor_one_who_was_alone_has_left() -> None:
-    shop = Room(room(presence=False))
+def without_presence(*, way_out: bool) -> Layout:
+    plan = room(presence=False)
+    return plan if way_out else plan.model_copy(update={"reader": plan.reader[:1]})
+
+
+def test_where_the_code_is_shown_on_the_way_out_the_door_alone_ends_nothing() -> None:
+    shop = Room(without_presence(way_out=True))
+    code = shop.come_in()
+    shop.go_out()
+    shop.wait(5)
+    assert not shop.events("session.ended")
+    shop.show_out(code)
+    shop.open_door()
+    shop.close_door()
+    shop.wait(5)
+    assert shop.last("session.ended").reason == "exit"
+
+
+def test_without_presence_or_a_way_out_one_who_was_alone_has_left() -> None:
+    shop = Room(without_presence(way_out=False))
     shop.come_in()
     shop.go_out()
     shop.wait(5)
