@@ -15,6 +15,8 @@ from dataclasses import dataclass
 MAD_TO_SD = 1.4826
 CREEP_TAU_S = 600.0
 SUBSTEP_S = 0.01
+INSTANT_S = 1e-9
+"""Less than this is what rounding leaves of a time that has passed."""
 GRAVITY_OF_HABIT = 0.35
 """How hard things are put down, as a part of their weight."""
 
@@ -54,7 +56,7 @@ class _Push:
     ramp_s: float = 0.0
 
     def now_g(self) -> float:
-        if self.delay_s > 0:
+        if self.delay_s > INSTANT_S:
             return self.grams if self.ramp_s else 0.0
         return self.grams * self.left_s / self.ramp_s if self.ramp_s else self.grams
 
@@ -177,11 +179,11 @@ class Plate:
 
     def _pass(self, step_s: float) -> None:
         for push in self._pushes:
-            if push.delay_s > 1e-9:
+            if push.delay_s > INSTANT_S:
                 push.delay_s -= step_s
             else:
                 push.left_s -= step_s
-        self._pushes = [push for push in self._pushes if push.left_s > 1e-9]
+        self._pushes = [push for push in self._pushes if push.left_s > INSTANT_S]
 
 
 class Fridge:
