@@ -17,11 +17,13 @@ class Pace(NamedTuple):
     seconds: float
     """Between two samples."""
     window: int
-    """Samples that must agree for a quick answer: 0.11 s of them, at least 4."""
+    """Samples that must agree for a quick answer: 0.13 s of them, at least 4."""
     ringing: int
-    """The same for a plate that rings: 0.18 s, most of a period of 5 Hz."""
+    """The same for a plate that rings: 0.14 s, most of a period of 5 Hz and, at 80 Hz, an even number."""
     touch: int
     """The same for a change too small for an item: 0.35 s."""
+    weight: int
+    """The same for weight that comes on and is not known: 0.5 s, and at least 8 samples."""
     onset: float
     """How many fully deviating samples make a movement, less a half: 3 at 10 Hz, 4 at 80 Hz."""
     drift: float
@@ -35,9 +37,10 @@ class Pace(NamedTuple):
         seconds = 1 / rate_hz
         return Pace(
             seconds,
-            max(4, ceil(0.11 * rate_hz)),
-            max(4, ceil(0.18 * rate_hz)),
+            max(4, ceil(0.13 * rate_hz)),
+            max(4, ceil(0.14 * rate_hz)),
             max(4, ceil(0.35 * rate_hz)),
+            max(8, ceil(0.5 * rate_hz)),
             max(3, round(0.05 * rate_hz)) - 0.5,
             DRIFT_G_PER_S * seconds,
             min(1 / 50, seconds / NOISE_MEMORY_S),

@@ -26,6 +26,15 @@ _THIRDS_SDS = 3.3
 _SLOWEST_DECAY = 0.8
 """Over half a window. What settles slower than that shows as a trend."""
 
+_NORMAL_99 = 2.326
+
+_HIDDEN_S = 0.13
+"""What may be left of a movement that ended just before the window is what the window cannot show, the error of its trend, the more the
+shorter it is against this time: a plate of 5 Hz is still within it after a tenth of a second ..."""
+
+_HIDDEN_OF_MOTION = 0.25
+"""... but no more than this share of how far off the half window before it was."""
+
 TWO_APART = 1.15
 """Samples two apart still correlate a little: by 0.04 in the recording, by 0.19 in an AR(1) process like it."""
 
@@ -49,20 +58,19 @@ def inflation(samples: int, rho: float) -> float:
     return 1 + 2 * rho / (1 - rho) * (1 - (1 - rho**samples) / (samples * (1 - rho)))
 
 
-def quick_level(values: Sequence[float], count: int, sigma: float, rho: float, before: float) -> Level | None:
+def quick_level(values: Sequence[float], count: int, seconds: float, sigma: float, rho: float, before: float) -> Level | None:
     """The level of the last ``count`` samples of a movement away from ``before`` grams if they agree within the plate's noise ``sigma``.
 
-    They agree when their range is under the 99 % point of the range of as many normal samples (3.84 + 0.14 n standard deviations fits
-    the tables of the studentised range for 4 to 10), their halves show no trend, and what came before does not foretell more than the
-    standard error of settling still to come. Less than that is taken off, and half of it counts as an error. One glitch is left out.
+    They agree when their variance is under the 99 % point of as many normal samples', their halves show no trend, and what came before
+    does not foretell more than the standard error of settling still to come. Less than that is taken off, and half of it counts as an
+    error; so does what of a movement that has only just ended may hide in the noise. One glitch is left out.
     """
     if len(values) < count:
         return None
     kept, earlier = list(values[-count:]), values[:-count]
-    tolerance = max(_QUANTUM_G, (3.84 + 0.14 * count) * sigma)
-    if max(kept) - min(kept) > tolerance:
+    if not _agree(kept, sigma):
         kept, earlier = _without_worst(values[-count - 1 :]), values[: -count - 1]
-        if len(kept) < count or max(kept) - min(kept) > tolerance:
+        if len(kept) < count or not _agree(kept, sigma):
             return None
     half = len(kept) // 2
     trend = (sum(kept[:half]) - sum(kept[-half:])) / half
@@ -71,10 +79,22 @@ def quick_level(values: Sequence[float], count: int, sigma: float, rho: float, b
         return None
     grams = sum(kept) / len(kept)
     se = sigma * sqrt(inflation(count, rho) / count)
-    unfinished = unfinished_settling([*(2 * half * [before]), *earlier], grams, half, 1.5 * se, (trend, _TREND_SDS * trend_sd))
+    preceding = [*(2 * half * [before]), *earlier]
+    unfinished = unfinished_settling(preceding, grams, half, 1.5 * se, (trend, _TREND_SDS * trend_sd))
     if abs(unfinished) > max(0.5 * _QUANTUM_G, se):
         return None
-    return Level(grams - unfinished, sqrt(se * se + unfinished * unfinished / 4), sigma, count)
+    hidden = min(_HIDDEN_S / (count * seconds) * trend_sd, _HIDDEN_OF_MOTION * abs(median(preceding[-half:]) - grams))
+    return Level(grams - unfinished, sqrt(se * se + unfinished * unfinished / 4 + hidden * hidden), sigma, count)
+
+
+def _agree(values: Sequence[float], sigma: float) -> bool:
+    """Whether samples scatter no more than ``sigma`` makes them: chi-square at 99 %, by Wilson and Hilferty's cube (PNAS 17, 1931)."""
+    if max(values) - min(values) <= _QUANTUM_G:
+        return True
+    middle = sum(values) / len(values)
+    free = len(values) - 1
+    limit = free * (1 - 2 / (9 * free) + _NORMAL_99 * sqrt(2 / (9 * free))) ** 3
+    return sum([(value - middle) ** 2 for value in values]) <= limit * sigma * sigma
 
 
 def rings(earlier: Sequence[float], grams: float, noise: float) -> bool:

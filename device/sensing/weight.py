@@ -36,8 +36,13 @@ SMALLEST_STEP_ERRORS = 6.0
 BASELINE_S = 5.0
 REPORT_EVERY_S = 60.0
 STEADY_S = 1.5
+STEADY_WEIGHT_S = 3.0
 NOISY_S = 8.0
 NOISIER = 3.0
+NOISIER_WEIGHT = 1.5
+FAMILIAR_G = 3.0
+FAMILIAR_ERRORS = 5.0
+STOOD = 6
 NOISE_G = 3.0
 ALONE_SAMPLES = 3.5
 """A wild sample is a glitch where so many before it were not wild: a slammed door shakes a plate for many in a row."""
@@ -81,6 +86,7 @@ class Plate:
         "_se",
         "_since",
         "_state",
+        "_stood",
         "_twos",
         "_up",
         "_var",
@@ -118,6 +124,7 @@ class Plate:
         self._next_report = 0.0
         self._glitches: deque[float] = deque(maxlen=GLITCHES)
         self._off_at = -inf
+        self._stood: deque[float] = deque(maxlen=STOOD)
         self._set_calibration(calibration)
         self.set_pace(pace)
         self.wait()
@@ -187,6 +194,7 @@ class Plate:
     def wait(self) -> None:
         """Forget the level: the next quiet time gives the first one again."""
         self._state = _WAITING
+        self._stood.clear()
         self._recent: list[float] = []
         self._since = float("inf")
         self._up = self._down = 0.0
@@ -328,21 +336,36 @@ class Plate:
         sd = sqrt(before_se * before_se + level.se * level.se)
         if abs(delta) < max(SMALLEST_STEP_G, SMALLEST_STEP_ERRORS * sd):
             return [PlateQuiet(self.scale, self.channel, at, level.grams, level.se, False)]
+        if delta < 0:
+            self._stood.append(before)
         name = f"{self.boot}{self.scale}.{self.channel}.{round(began * 1000)}"
         return [WeightStep(self.scale, self.channel, at, began, delta, sd, before, level.grams, name)]
 
     def _settled_quickly(self) -> Level | None:
-        """A few samples that agree; more of them where the plate rings, or where no item is as light: a hand takes hold before it takes."""
-        pace, sigma, rho = self._pace, sqrt(self._var), self._rho
-        level = quick_level(self._recent, pace.window, sigma, rho, self._level)
+        """A few samples that agree; more of them where the plate rings, or where it may be a hand that holds still."""
+        pace = self._pace
+        noise = (pace.seconds, sqrt(self._var), self._rho, self._level)
+        level = quick_level(self._recent, pace.window, *noise)
         if level is None:
             return None
-        if abs(level.grams - self._level) < LIGHTEST_ITEM_G:
-            return level if pace.touch == pace.window else quick_level(self._recent, pace.touch, sigma, rho, self._level)
+        wanted = self._wanted(level)
+        return level if wanted == pace.window else quick_level(self._recent, wanted, *noise)
+
+    def _wanted(self, level: Level) -> int:
+        """How many samples must agree for ``level`` to be believed."""
+        pace = self._pace
+        change = level.grams - self._level
+        if abs(change) < LIGHTEST_ITEM_G:
+            return pace.touch
+        if change > 0.0 and not self._familiar(level):
+            return pace.weight
         before = self._recent[-3 * pace.window : -pace.window]
-        if pace.ringing == pace.window or not rings(before, level.grams, 3 * sigma):
-            return level
-        return quick_level(self._recent, pace.ringing, sigma, rho, self._level)
+        return pace.ringing if pace.ringing > pace.window and rings(before, level.grams, 3 * sqrt(self._var)) else pace.window
+
+    def _familiar(self, level: Level) -> bool:
+        """Whether the plate stood here before something was taken: what comes on is then what was taken, and no hand that presses."""
+        reach = max(FAMILIAR_G, FAMILIAR_ERRORS * level.se)
+        return any(abs(level.grams - grams) < reach for grams in self._stood)
 
     def _settled_noisily(self) -> Level | None:
         """The longer question, asked ten times a second: of 1.5 s at about the noise known, of 8 s at any (hands can be steady)."""
@@ -351,9 +374,16 @@ class Plate:
         if len(recent) * pace.seconds < STEADY_S or len(recent) % max(1, round(0.1 / pace.seconds)):
             return None
         level = steady_level(recent[-max(8, round(STEADY_S / pace.seconds)) :], self._rho)
-        if level is None or level.sigma <= max(NOISIER * sqrt(self._var), NOISE_G):
-            return level
-        return steady_level(recent[-round(NOISY_S / pace.seconds) :], self._rho) if len(recent) * pace.seconds >= NOISY_S else None
+        if level is None:
+            return None
+        noise, seconds = max(NOISIER * sqrt(self._var), NOISE_G), STEADY_S
+        if level.grams - self._level > LIGHTEST_ITEM_G and not self._familiar(level):
+            noise, seconds = NOISIER_WEIGHT * sqrt(self._var), STEADY_WEIGHT_S
+        if level.sigma > noise:
+            seconds = NOISY_S
+        if len(recent) * pace.seconds < seconds:
+            return None
+        return level if seconds == STEADY_S else steady_level(recent[-round(seconds / pace.seconds) :], self._rho)
 
     def _settle_first(self, at: float) -> list[Fact] | None:
         if self._since > at:
