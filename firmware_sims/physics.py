@@ -1,8 +1,9 @@
 """What the sensors of a store feel: plates that settle, shake, creep and drift, and the air of a fridge.
 
 Everything is a function of the time that passes and of a seed. The figures of the default ``PlateNature`` are those of a published
-recording: an HX711 on a Raspberry Pi, four cells, 10 Hz (ijl20/cambridge_coffee_pot, file 2019-12-18_a): noise with a median absolute
-deviation of 0.5 g, 83 isolated glitches of one sample in 10,000, most of them upwards, with a median near 1 kg and clipped at 22 kg.
+recording: an HX711 on a Raspberry Pi, four cells, 10 Hz (ijl20/cambridge_coffee_pot, file 2019-12-18_a): noise of 0.73 g that its filter
+correlates between neighbours, 1 % glitches of mostly one sample, four in five upwards, from some grams to 22 kg, and a zero that wanders
+slowly and smoothly. ``docs/fit_plate.py`` fits them and draws how well they fit.
 Creep is 0.03 % of the load in 30 minutes, the usual figure of load-cell data sheets (OIML R60-1, 5.5.1 bounds it).
 """
 
@@ -25,15 +26,22 @@ GRAVITY_OF_HABIT = 0.35
 class PlateNature:
     """How one plate behaves. Weights in grams."""
 
-    noise_mad_g: float = 0.5
-    glitch_rate: float = 0.0083
-    glitch_log_sd: float = 1.6
+    noise_mad_g: float = 0.49
+    noise_memory: float = 0.58
+    """How much of one sample's noise goes into the next as well: a correlation of 0.43 between neighbours, none between others."""
+    glitch_rate: float = 0.0100
+    glitch_median_g: float = 770.0
+    glitch_log_sd: float = 2.3
+    glitch_least_g: float = 6.0
     glitch_most_g: float = 22_000.0
+    glitch_upwards: float = 0.8
     natural_hz: float = 5.0
     damping: float = 0.4
     creep: float = 0.0003
     drift_sd_g: float = 2.5
     drift_tau_s: float = 3600.0
+    drift_lag_s: float = 600.0
+    """The zero follows what it wanders to with this lag: over a minute it drifts evenly."""
 
 
 QUIET = PlateNature(noise_mad_g=0.0, glitch_rate=0.0, creep=0.0, drift_sd_g=0.0)
@@ -76,11 +84,11 @@ class Plate:
         self.stuck = False
         """The cell gives its last sample for ever."""
         self._random = random.Random(f"plate {seed}")
-        self._glitch_median_g = self._random.uniform(400.0, 1200.0)
         self._at_g = 0.0
         self._speed = 0.0
         self._creep_g = 0.0
-        self._drift_g = self._random.gauss(0, nature.drift_sd_g)
+        self._drift_g = self._drift_aim_g = self._random.gauss(0, nature.drift_sd_g)
+        self._fresh = 0.0
         self._shake_g = 0.0
         self._pushes: list[_Push] = []
         self.glitched = False
@@ -128,10 +136,16 @@ class Plate:
         self._move(dt)
         self._age(dt)
         sd_g = math.hypot(self.nature.noise_mad_g * MAD_TO_SD, self._shake_g, self.hum_g, self.fault_noise_g)
-        noise_g = self._random.gauss(0, sd_g) if sd_g else 0.0
+        noise_g = self._noise(sd_g) if sd_g else 0.0
         if not self.stuck:
             self._last_g = self._at_g + self._creep_g + self._drift_g + self.bias_g + noise_g + self._glitch()
         return self._last_g
+
+    def _noise(self, sd_g: float) -> float:
+        """A moving average of two: what a converter's filter makes of white noise."""
+        memory = self.nature.noise_memory
+        before, self._fresh = self._fresh, self._random.gauss(0, 1)
+        return sd_g * (self._fresh + memory * before) / math.sqrt(1 + memory * memory)
 
     def _glitch(self) -> float:
         """Mostly nothing; rarely, and never twice running, something far off for one sample."""
@@ -139,8 +153,10 @@ class Plate:
             self.glitched = False
             return 0.0
         self.glitched = True
-        size_g = self._glitch_median_g * math.exp(self._random.gauss(0, self.nature.glitch_log_sd))
-        return math.copysign(min(max(size_g, 50.0), self.nature.glitch_most_g), self._random.random() - 0.22)
+        nature = self.nature
+        size_g = nature.glitch_median_g * math.exp(self._random.gauss(0, nature.glitch_log_sd))
+        upwards = self._random.random() < nature.glitch_upwards
+        return math.copysign(min(max(size_g, nature.glitch_least_g), nature.glitch_most_g), 1.0 if upwards else -1.0)
 
     def _age(self, dt: float) -> None:
         nature = self.nature
@@ -153,7 +169,8 @@ class Plate:
         self._creep_g += (nature.creep * self.grams - self._creep_g) * -math.expm1(-self._still_s / CREEP_TAU_S)
         if nature.drift_sd_g:
             kept = math.exp(-self._still_s / nature.drift_tau_s)
-            self._drift_g = kept * self._drift_g + self._random.gauss(0, nature.drift_sd_g * math.sqrt(1 - kept * kept))
+            self._drift_aim_g = kept * self._drift_aim_g + self._random.gauss(0, nature.drift_sd_g * math.sqrt(1 - kept * kept))
+            self._drift_g += (self._drift_aim_g - self._drift_g) * -math.expm1(-self._still_s / nature.drift_lag_s)
         self._still_s = 0.0
 
     def _move(self, dt: float) -> None:
