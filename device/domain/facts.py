@@ -23,7 +23,9 @@ class WeightStep:
     """A plate has settled at another weight than before.
 
     ``delta`` grams with its standard error ``sd`` (noise only, not item spread); ``before`` and ``after`` are the settled
-    gross weights; ``began_at`` the first sample of the movement. ``evidence`` names the trace that is kept of it.
+    gross weights; ``began_at`` the first sample of the movement. ``evidence`` names the trace that is kept of it. Steps of one reach, on
+    whatever plates of a zone, have one ``gesture``; ``undoes`` is the evidence of the step just before, on this plate, that this one takes
+    back: a hand that pressed, or an item that was lifted for a look.
     """
 
     scale: str
@@ -35,6 +37,8 @@ class WeightStep:
     before: float
     after: float
     evidence: str
+    gesture: str = ""
+    undoes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

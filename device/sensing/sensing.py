@@ -26,6 +26,7 @@ from device.domain.readings import (
 )
 from device.sensing.codes import CodeSense
 from device.sensing.door import DoorSense
+from device.sensing.gestures import Gestures
 from device.sensing.health import DeviceState, DeviceView, Health
 from device.sensing.inputs import InputSense
 from device.sensing.scale import PlateView, ScaleSense, calibrations_of
@@ -46,6 +47,7 @@ class Sensing:
 
     def __init__(self, layout: Layout, calibrations: Mapping[tuple[str, int], Calibration], boot: str) -> None:
         self._scales = {scale.id: ScaleSense(scale, calibrations_of(scale, calibrations), f"{boot}.") for scale in layout.scale}
+        self._gestures = Gestures({scale.id: scale.zone for scale in layout.scale}, f"{boot}.")
         self._doors = {lock.id: DoorSense(lock.id) for lock in layout.lock}
         self._inputs = {each.id: InputSense(each.id) for each in layout.input}
         self._tags = {reader.id: TagSense(reader.id) for reader in layout.rfid}
@@ -77,10 +79,11 @@ class Sensing:
             facts = self._scales[reading.device].take(reading)
             if facts:
                 self._deadline = 0.0
+                facts = self._gestures.sort(facts)
             return facts
         taker = self._takers.get(type(reading))
         if taker is None:
-            facts = self._reports[type(reading)](reading)
+            facts = self._gestures.sort(self._reports[type(reading)](reading))
         else:
             health = self._health[reading.device]
             health.heard(reading.at)
@@ -113,7 +116,7 @@ class Sensing:
         ``per_gram`` 0, KeyError for an unknown scale.
         """
         self._deadline = 0.0
-        return self._scales[scale].calibrate(channel, Calibration(zero, per_gram), at)
+        return self._gestures.sort(self._scales[scale].calibrate(channel, Calibration(zero, per_gram), at))
 
     def raw_level(self, scale: str, channel: int, at: float) -> RawLevel | None:
         """Where a plate at rest stands in the device's own units (``device.domain.calibration.Weigh``); None while it is not at rest.
