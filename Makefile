@@ -1,5 +1,5 @@
 # make demo    the whole store on this machine, without hardware: watch shoppers buy; Ctrl-C ends it
-# make test    everything that has to hold
+# make test    everything that has to hold; on a small machine that takes a good while, tens of minutes
 # make setup   what a developer needs, without running anything
 # make lint    the part of `make test` that runs no test; make format mends what can be mended
 # make soak    the long campaigns; make bench the benchmarks; make schema writes docs/schema; make lock renews the tested versions

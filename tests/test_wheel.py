@@ -51,3 +51,10 @@ def test_the_examples_travel_whole(installed: Path) -> None:
         path.relative_to(installed / "device/examples").as_posix() for path in (installed / "device/examples").rglob("*") if path.is_file()
     )
     assert packed == names
+
+
+def test_the_documentation_is_where_the_unit_says(installed: Path) -> None:
+    (place,) = installed.glob("smartstore-*.data/data/share/doc/smartstore")
+    assert (place / "README.md").read_bytes() == (ROOT / "README.md").read_bytes()
+    assert (place / "docs" / "mqtt.md").is_file()
+    assert "\nDocumentation=file:/opt/smartstore/share/doc/smartstore/README.md\n" in (ROOT / "systemd/smartstore.service").read_text()

@@ -74,6 +74,8 @@ class Ds18b20Driver:
         except OSError as error:
             if error.errno == errno.EIO:
                 return Fault("no_answer", "the kernel gets no answer", answered=False)
+            if error.errno == errno.ENOENT:
+                raise DeviceGone(self.id, f"no sensor {self._entry.serial} on the 1-wire bus: unplugged, or no bus is set up") from error
             raise DeviceGone(self.id, f"{self._entry.serial}: {error.strerror}") from error
 
 

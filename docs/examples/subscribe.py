@@ -1,5 +1,5 @@
 import asyncio
-import json
+import sys
 
 import aiomqtt
 
@@ -8,8 +8,8 @@ async def main() -> None:
     async with aiomqtt.Client("127.0.0.1", 1883) as broker:
         await broker.subscribe("smartstore/+/event/#", qos=1)
         async for message in broker.messages:
-            event = json.loads(message.payload)
-            print(event["seq"], event["type"], event["subject"], event["data"], flush=True)
+            print(str(message.payload, "utf-8"), flush=True)
 
 
+sys.excepthook = lambda kind, error, _: print(f"ended by {kind.__name__} {error}", file=sys.stderr)
 asyncio.run(main())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from device.uplink import Uplink
@@ -30,7 +33,40 @@ async def test_the_example_prints_the_events_of_a_store(tmp_path: Path) -> None:
         finally:
             process.kill()
             await process.wait()
-    assert line.decode() == "1 session.ended fridge-1 {'padding': ''}\n"
+    event = json.loads(line)
+    assert (event["seq"], event["type"], event["subject"]) == (1, "session.ended", "fridge-1")
+
+
+def with_port(script: Path, port: int) -> str:
+    script.write_text(EXAMPLE.read_text().replace("1883", str(port)))
+    return str(script)
+
+
+async def ended(script: str, interrupt: Callable[[], object] | None = None) -> str:
+    """What the example says last, on the way out."""
+    process = await asyncio.create_subprocess_exec(sys.executable, script, stderr=asyncio.subprocess.PIPE)
+    try:
+        if interrupt is not None:
+            await until(interrupt)
+            process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(30):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return said.decode()
+
+
+async def test_without_a_broker_and_at_ctrl_c_the_example_ends_with_a_sentence(tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        said = await ended(with_port(tmp_path / "subscribe.py", broker.port), lambda: "smartstore/+/event/#" in broker.log)
+        assert said.startswith("ended by KeyboardInterrupt")
+        assert said.count("\n") == 1
+    said = await ended(with_port(tmp_path / "subscribe.py", broker.port))
+    assert said.startswith("ended by MqttError")
+    assert "Connection refused" in said
+    assert said.count("\n") == 1
 
 
 def test_the_documentation_shows_the_example_as_it_is_tested() -> None:

@@ -14,7 +14,7 @@ from device.web import Web, exchange, web
 from tests.web.fed import ZONE, furnished, served
 from tests.web.visitor import WITHIN_S, Watcher, ask, get, parse, seen
 
-PATHS = ("/", "/page.css", "/page.js", "/state.json", "/events")
+PATHS = ("/", "/page.css", "/page.js", "/icon.svg", "/favicon.ico", "/state.json", "/events")
 
 
 def port_of(page: Web) -> int:

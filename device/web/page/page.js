@@ -337,7 +337,7 @@ function showEvents() {
     return item;
   }, (item, event) => {
     const time = item.querySelector("time");
-    text(time, (event.trusted ? "" : "~") + whenOf(event.time));
+    text(time, (event.trusted ? "" : "about ") + whenOf(event.time));
     time.title = event.trusted ? event.time : `${event.time}, by a clock that was not set yet`;
   });
 }
