@@ -23,21 +23,19 @@ def crc16(body: bytes) -> bytes:
     """CRC of Modbus RTU as on the wire, low byte first: polynomial A001 (8005 reflected), from FFFF."""
     crc = 0xFFFF
     for byte in body:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
     return crc.to_bytes(2, "little")
 
 
 def rtu_answer(request: bytes, received: bytes) -> bytes | None:
     """The frame in ``received`` that answers the RTU frame ``request``, wherever it begins; None while there is none."""
     unit, pdu = request[:1], request[1:-2]
-    for start in range(len(received)):
-        if received[start : start + 1] != unit:
-            continue
-        size = _answer_size(pdu, received[start + 1 :])
-        frame = received[start : start + size + 3] if size else b""
-        if size and len(frame) == size + 3 and crc16(frame[:-2]) == frame[-2:] and _answers(pdu, frame[1:-2]):
+    start = -1
+    while (start := received.find(unit, start + 1)) >= 0:
+        size = _answer_size(pdu, received[start + 1 : start + 2])
+        frame = received[start : start + size + 3]
+        # The sum last: on a babbling line every byte may be the unit's, and the sum takes longer than all the rest.
+        if size and len(frame) == size + 3 and _answers(pdu, frame[1:-2]) and crc16(frame[:-2]) == frame[-2:]:
             return frame
     return None
 
@@ -72,7 +70,7 @@ def _answer_size(pdu: bytes, answer: bytes) -> int:
 
 
 def _answers(pdu: bytes, answer: bytes) -> bool:
-    """Whether ``answer``, whole and checked for its sum, answers ``pdu``."""
+    """Whether ``answer``, whole, answers ``pdu``, were its sum right."""
     if not answer or len(answer) != _answer_size(pdu, answer):
         return False
     if answer[0] & _EXCEPTION:
@@ -80,3 +78,12 @@ def _answers(pdu: bytes, answer: bytes) -> bool:
     if pdu[0] in _READS_BITS + _READS_REGISTERS:
         return answer[1] == len(answer) - 2
     return answer == pdu[:5]
+
+
+def _entry(index: int) -> int:
+    for _ in range(8):
+        index = index >> 1 ^ 0xA001 if index & 1 else index >> 1
+    return index
+
+
+_TABLE = tuple(_entry(index) for index in range(256))

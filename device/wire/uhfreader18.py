@@ -16,6 +16,7 @@ Sources: UHFReader18 user's manual V2.0, sections 2 to 5 and 8; UR series user m
 
 from __future__ import annotations
 
+import binascii
 from dataclasses import dataclass
 
 from device.wire.noise import Noise
@@ -121,11 +122,11 @@ def request(command: int, data: bytes = b"", address: int = ANYBODY) -> bytes:
 
 
 def crc16(body: bytes) -> bytes:
-    """CRC-16/MCRF4XX as on the wire, low byte first."""
-    crc = 0xFFFF
-    for byte in body:
-        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
-    return crc.to_bytes(2, "little")
+    """CRC-16/MCRF4XX as on the wire, low byte first: that of ``binascii`` with the bits of every byte in the other order, and in C.
+
+    It is asked at every byte of a babbling line, where any byte may be a length.
+    """
+    return binascii.crc_hqx(body.translate(_REVERSED), 0xFFFF).to_bytes(2, "big").translate(_REVERSED)
 
 
 def _message(frame: bytes) -> Message | Noise:
@@ -181,10 +182,4 @@ def _is_epc(epc: bytes) -> bool:
     return 0 < len(epc) <= _LONGEST_EPC and len(epc) % 2 == 0
 
 
-def _entry(index: int) -> int:
-    for _ in range(8):
-        index = index >> 1 ^ 0x8408 if index & 1 else index >> 1
-    return index
-
-
-_TABLE = tuple(_entry(index) for index in range(256))
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
