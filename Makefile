@@ -4,7 +4,8 @@
 # make lint    the part of `make test` that runs no test; make format mends what can be mended
 # make soak    the long campaigns; make bench the benchmarks; make schema writes docs/schema; make lock renews the tested versions
 #
-# All of them set themselves up, in .venv. PYTHON=... names the Python (3.11 to 3.13), WORKERS=... how many processes test at once.
+# All of them set themselves up, in .venv. PYTHON=... names the Python (3.11 to 3.13), WORKERS=... how many processes test at once,
+# FUZZ_SECONDS=... how long `make soak` fuzzes each target; what it finds is in fuzz/.
 
 .PHONY: help setup demo test lint format soak bench schema lock broker browser clean
 .DEFAULT_GOAL := help
@@ -12,12 +13,14 @@
 
 PYTHON ?=
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet --no-input
 # a file says what has been installed, and is older than what says what should be
 WANTED := pyproject.toml .ci/requirements.lock
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
+FUZZ := .venv/.installed-fuzz
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -37,8 +40,9 @@ format: $(DEV)
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-soak: broker $(DEV)
-	@$(BIN)/python -m pytest -m soak --timeout 0
+soak: broker $(FUZZ)
+	@$(BIN)/python -m pytest -m soak --timeout 0 --fuzz-seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "make soak: NOT FUZZED: there is no atheris for this Python or this machine (see the extra fuzz in pyproject.toml)"
 
 bench: broker $(DEV)
 	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
@@ -69,6 +73,12 @@ $(DEV): $(WANTED)
 	@echo "make: installing what development needs into .venv"
 	@$(PIP) install -c .ci/requirements.lock -e '.[dev]'
 	@touch $@ $(DEMO)
+
+# The fuzzer has wheels for some Pythons and machines only; without it the rest of the campaigns still runs, and says so.
+$(FUZZ): $(DEV)
+	@echo "make: installing the fuzzer into .venv"
+	@$(PIP) install -c .ci/requirements.lock -e '.[fuzz]' || echo "make: no fuzzer could be installed"
+	@touch $@
 
 # The tests talk to a real broker, and read the page in a real browser.
 broker:

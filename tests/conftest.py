@@ -36,6 +36,10 @@ def _close_and_look(runner: asyncio.Runner) -> None:
 asyncio.Runner.close = _close_and_look  # type: ignore[method-assign, assignment]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-seconds", type=int, default=60, metavar="N", help="how long each target of tests/fuzz is fuzzed, with -m soak")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Long campaigns and real hardware are for those who ask for them."""
     if not config.option.markexpr:

@@ -225,7 +225,7 @@ class SigningKey:
 
         Raises ValueError that says what is allowed.
         """
-        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -233,7 +233,7 @@ class SigningKey:
             key = load_pem_private_key(pem, password=None)
         except TypeError:
             raise ValueError("has a password; a key without one is needed") from None
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, InternalError):  # the last for a key of another length than 32 bytes
             raise ValueError("must be an Ed25519 private key in PEM (BEGIN PRIVATE KEY)") from None
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError("must be an Ed25519 private key; this one is of another kind")

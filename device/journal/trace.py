@@ -57,5 +57,5 @@ def decode(blob: bytes) -> Trace:
         grams = [mg / 1000 for mg in accumulate(fields["mg"])]
         samples = tuple(zip(seconds, grams, strict=True))
         return Trace(float(fields["began_at"]), samples, float(fields["delta"]), float(fields["sd"]))
-    except (zlib.error, KeyError, TypeError) as error:
+    except (zlib.error, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a trace: {error}") from None

@@ -12,7 +12,7 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, get_args, get_type_hints
 
 from device.domain.commands import InboundCommand
 from device.domain.layout import Layout
@@ -56,6 +56,16 @@ KINDS: dict[str, type[Any]] = {
 }
 """Readings that are written field by field, in the order of their class, without device and time."""
 _NAMES = {kind: name for name, kind in KINDS.items()}
+_LATEST_US = 1 << 62
+
+
+def _types(kind: type[Any]) -> list[tuple[type, ...]]:
+    """The types that each field of a reading may have in a recording; JSON writes a whole number of seconds or degrees without a point."""
+    hints = [get_args(hint) or (hint,) for hint in get_type_hints(kind).values()]
+    return [(*hint, int) if float in hint else hint for hint in hints[2:]]
+
+
+_TYPES = {name: _types(kind) for name, kind in KINDS.items()}
 
 
 class Keyframe(NamedTuple):
@@ -205,11 +215,13 @@ def _entries(lines: Iterable[bytes], devices: Sequence[str]) -> Iterator[Entry]:
                 now_us = line[1]
                 continue
             now_us += line[1]
+            if not 0 <= now_us < _LATEST_US:
+                raise ValueError("a time that no clock shows")
             if kind in ("w", "d"):
                 yield _weight(kind, line, now_us / 1e6, before, devices)
             else:
                 yield from _other(kind, line, now_us / 1e6, devices)
-        except (LookupError, TypeError, ValueError, RecursionError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"line {number} is not one of a recording: {error!r}") from None
 
 
@@ -217,12 +229,17 @@ def _weight(kind: str, line: list[Any], at: float, before: list[list[float]], de
     place, values = line[2], line[3]
     if kind == "d":
         values = [old + more for old, more in zip(before[place], values, strict=True)]
-    elif None in values:
+    else:
         values = [math.nan if value is None else value for value in values]
+        if not all(isinstance(value, int | float) for value in values):
+            raise TypeError("a weight is a number")
     before[place] = values
     if len(line) == 4:
         return WeightReading(devices[place], at, tuple(values))
-    return WeightReading(devices[place], at, tuple(values), line[4], line[5])
+    stable, lost = line[4], line[5]
+    if not (stable is None or isinstance(stable, bool)) or not isinstance(lost, int):
+        raise TypeError("neither a word for stable nor a count of lost samples")
+    return WeightReading(devices[place], at, tuple(values), stable, lost)
 
 
 def _other(kind: str, line: list[Any], at: float, devices: Sequence[str]) -> Iterator[Entry]:
@@ -230,12 +247,17 @@ def _other(kind: str, line: list[Any], at: float, devices: Sequence[str]) -> Ite
         levels = [reading for level in line[3] for reading in _other(level[0], level, at, devices)]
         yield Keyframe(at, json.dumps(line[2]).encode(), tuple(levels))  # type: ignore[arg-type]  # levels are readings
     elif kind == "command":
+        if not isinstance(line[2], str) or not isinstance(line[4], bool):
+            raise TypeError("no command")
         yield Taken(at, InboundCommand(line[2], line[3].encode("latin-1"), line[4]))
     else:
         rest = line[3:]
         if kind == "tag":
             rest[0] = bytes.fromhex(rest[0])
-        yield KINDS[kind](devices[line[2]], at, *rest)
+        reading = KINDS[kind](devices[line[2]], at, *rest)
+        if not all(isinstance(value, types) for value, types in zip(reading[2:], _TYPES[kind], strict=True)):
+            raise TypeError(f"fields of other types than a {kind} has")
+        yield reading
 
 
 def _plain_layout(layout: Layout) -> dict[str, Any]:

@@ -271,7 +271,15 @@ def test_a_private_key_file_with_something_else_says_what_is_wrong() -> None:
     pkcs8 = serialization.PrivateFormat.PKCS8
     of_another_kind = private.private_bytes(serialization.Encoding.PEM, pkcs8, serialization.NoEncryption())
     locked = private.private_bytes(serialization.Encoding.PEM, pkcs8, serialization.BestAvailableEncryption(b"x"))
-    for pem, words in ((of_another_kind, "another kind"), (locked, "password"), (OURS.public_pem(), "BEGIN PRIVATE KEY"), (b"", "BEGIN")):
+    # RFC 8410, 7: the same structure around 31 bytes.
+    short = b"-----BEGIN PRIVATE KEY-----\nMC0CAQAwBQYDK2VwBCEEHwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PRIVATE KEY-----\n"
+    for pem, words in (
+        (of_another_kind, "another kind"),
+        (locked, "password"),
+        (short, "BEGIN PRIVATE KEY"),
+        (OURS.public_pem(), "BEGIN PRIVATE KEY"),
+        (b"", "BEGIN"),
+    ):
         with pytest.raises(ValueError, match=words):
             SigningKey.from_pem(pem)
 

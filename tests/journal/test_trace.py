@@ -38,6 +38,8 @@ def test_six_seconds_at_80_hz_stay_small() -> None:
         zlib.compress(b'{"v": 1}'),
         zlib.compress(json.dumps({"v": 2, "began_at": 0, "delta": 0, "sd": 0, "ms": [], "mg": []}).encode()),
         zlib.compress(json.dumps({"v": 1, "began_at": 0, "delta": 0, "sd": 0, "ms": [1], "mg": []}).encode()),
+        zlib.compress(json.dumps({"v": 1, "began_at": 0, "delta": 0, "sd": 0, "ms": [10**400], "mg": [1]}).encode()),
+        zlib.compress(b"[" * 100_000),
         zlib.compress(b" " * (MAX_TRACE_BYTES + 1)),
         encode(Trace(0.0, ((0.0, 1.0),), 1.0, 1.0))[:-3],
     ],

@@ -170,6 +170,16 @@ def test_a_recording_of_a_later_version_is_refused() -> None:
         "nonsense",
         "{}",
         '["key", 1, {}, [["up"]]]',
+        '["w", 1, 1, "ab"]',
+        '["w", 1, 1, {"1": 2}]',
+        '["w", 1, 1, [1], null, "many"]',
+        '["code", 1, 1, 5]',
+        '["contact", 1, 1, "yes", true, null, null]',
+        '["command", 1, 5, "x", false]',
+        '["up", NaN, 1, "1.0"]',
+        '["up", Infinity, 1, "1.0"]',
+        '["up", -9, 1, "1.0"]',
+        f'["up", 1{"0" * 400}, 1, "1.0"]',
     ],
 )
 def test_a_line_that_is_none_is_told_with_its_number(line: str) -> None:
