@@ -33,15 +33,14 @@ def scratchpad(celsius: float) -> bytes:
     return body + bytes([crc8(body)])
 
 
-def w1_slave(pad: bytes, retained_milli: int | None = None) -> bytes:
-    """The kernel's text for a scratchpad; where the checksum is wrong, with the ``retained_milli`` of the last good reading."""
-    good = crc8(pad[:8]) == pad[8]
-    (sixteenths,) = struct.unpack_from("<h", pad)
-    milli = int(sixteenths * 1000 / 16)
-    if not good and retained_milli is not None:
-        milli = retained_milli
-    digits = " ".join([f"{byte:02x}" for byte in pad])
-    return f"{digits} : crc={pad[8]:02x} {'YES' if good else 'NO'}\n{digits} t={milli}\n".encode("ascii")
+def w1_slave(pad: bytes, retained: bytes | None = None) -> bytes:
+    """The kernel's text for a scratchpad: its checksum as computed, and in the second line, where that is wrong, the last good reading."""
+    crc = crc8(pad[:8])
+    good = crc == pad[8]
+    shown = pad if good or retained is None else retained
+    (sixteenths,) = struct.unpack_from("<h", shown)
+    verdict = "YES" if good else "NO"
+    return f"{pad.hex(' ')} : crc={crc:02x} {verdict}\n{shown.hex(' ')} t={int(sixteenths * 1000 / 16)}\n".encode("ascii")
 
 
 class Ds18b20:
@@ -57,7 +56,7 @@ class Ds18b20:
 
     def power_cycle(self) -> None:
         self._fresh = True
-        self._retained_milli = 85000
+        self._retained = scratchpad(POWER_UP_CELSIUS)
         self._last = b""
 
     def receive(self, data: bytes) -> bytes:
@@ -79,11 +78,10 @@ class Ds18b20:
                 return w1_slave(bytes(9))
             case "crc":
                 pad = scratchpad(self._celsius())
-                return w1_slave(pad[:8] + bytes([pad[8] ^ 0x5A]), self._retained_milli)
+                return w1_slave(pad[:8] + bytes([pad[8] ^ 0x5A]), self._retained)
             case "wrong_value":
                 return w1_slave(scratchpad(self.wrong_celsius))
             case _:
                 power_up = self._fresh or self.trouble == "power_up"
-                text = w1_slave(scratchpad(POWER_UP_CELSIUS if power_up else self._celsius()))
-                self._retained_milli = int(text.rpartition(b"t=")[2])
-                return text
+                self._retained = scratchpad(POWER_UP_CELSIUS if power_up else self._celsius())
+                return w1_slave(self._retained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -12,11 +13,15 @@ from device.cli.output import json_option, say
 from device.errors import DeviceError
 from device.ports.listing import ChipSeen, SerialPortSeen, gpio_chips, name_of, one_wire_probes, serial_ports
 
+HEADER = "pinctrl-"
+"""How the chip begins that has the pins of a Raspberry Pi's header: ``pinctrl-bcm2711``, ``pinctrl-rp1``."""
+PIN: dict[str, Any] = {"id": "input-1", "zones": ["ZONE"], "kind": "tamper", "driver": "gpio", "pin": 17, "normally": "closed"}
+
 USUAL_SPEEDS = {"shelf-board": 115_200, "r200": 115_200, "uhfreader18": 57_600}
 
 
 @click.command()
-@click.option("--probe", is_flag=True, help="Ask politely what is on each serial port; takes up to ten seconds a port.")
+@click.option("--probe", is_flag=True, help="Ask politely what is on each serial port; takes up to fifteen seconds a port.")
 @click.option("--port", "only", multiple=True, metavar="PATH", help="Only this serial port; repeatable.")
 @json_option
 def command(probe: bool, only: tuple[str, ...], as_json: bool) -> None:
@@ -37,7 +42,8 @@ def command(probe: bool, only: tuple[str, ...], as_json: bool) -> None:
         table = {"id": f"thermometer-{number}", "zone": "ZONE", "driver": "ds18b20", "serial": serial}
         say(as_json, f"1-wire probe {serial}\n{_lines('thermometer', table)}\n", kind="1-wire", serial=serial, config=table)
     for chip in chips:
-        say(as_json, _chip(chip), **{"kind": "gpio", **asdict(chip)})
+        config = PIN if not chip.problem and chip.label.startswith(HEADER) else None
+        say(as_json, _chip(chip) + ("\n" + _lines("input", config) if config else ""), **{"kind": "gpio", **asdict(chip)}, config=config)
     if not as_json:
         if not probes:
             click.echo("No 1-wire probes. (The bus is switched on by dtoverlay=w1-gpio in /boot/firmware/config.txt.)")
@@ -62,7 +68,8 @@ def _port(port: SerialPortSeen, probe: bool, as_json: bool, counts: dict[str, in
         counts[kind] = counts.get(kind, 0) + 1
         config = _config(answer, port.name, counts[kind])
         unit = f", unit {answer['settings']['unit']}" if "unit" in answer["settings"] else ""
-        lines.append(f"  {answer['driver']} at {answer['baud']} baud{unit}: {answer['words']}")
+        parity = " with even parity" if answer["parity"] == "E" else ""
+        lines.append(f"  {answer['driver']} at {answer['baud']} baud{parity}{unit}: {answer['words']}")
         if kind != "unknown":
             configs.append({"table": kind, **config})
             lines.append(_lines(kind, config))
@@ -88,6 +95,8 @@ def _asked(port: SerialPortSeen) -> tuple[list[dict[str, Any]], str]:
 def _config(answer: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:
     usual = USUAL_SPEEDS.get(answer["driver"], 9600)
     speed = "" if answer["baud"] == usual and answer["driver"] != "modbus-relay" else f"?baud={answer['baud']}"
+    if answer["parity"] != "N":
+        speed = f"?baud={answer['baud']}&parity={answer['parity']}"
     port = f"serial:{name}{speed}"
     return {"id": f"{answer['kind']}-{number}", "zone": "ZONE", "driver": answer["driver"], "port": port, **answer["settings"]}
 
@@ -98,10 +107,10 @@ def _lines(table: str, config: Mapping[str, Any]) -> str:
 
 def _pairs(config: Mapping[str, Any]) -> Iterator[str]:
     for name, value in config.items():
-        yield f'    {name} = "{value}"' if isinstance(value, str) else f"    {name} = {value}"
+        yield f"    {name} = {json.dumps(value)}"
 
 
 def _chip(chip: ChipSeen) -> str:
     if chip.problem:
         return f"{chip.path}: {chip.problem}"
-    return f"{chip.path}: {chip.label or chip.name}, {chip.lines} lines; a gpio device names its lines, e.g. pin = 17"
+    return f"{chip.path}: {chip.label or chip.name}, {chip.lines} lines"

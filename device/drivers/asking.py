@@ -1,7 +1,7 @@
 """Asks politely what hangs on a serial port: questions that every device of its kind answers and that change nothing.
 
-Blocks, for up to about ten seconds a port; for the command line, not for the daemon. What a question means to another device is noise to
-it, and every one of them drops noise.
+Blocks, for up to about fifteen seconds a port; for the command line, not for the daemon. What a question means to another device is noise
+to it, and every one of them drops noise.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import select
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from device.domain.port import SerialAddress
+from device.domain.port import Parity, SerialAddress
+from device.errors import DeviceGone
 from device.ports.serial import SerialPort
 from device.wire import gm65, modbus, mt_sics, r200, shelf_board, stream, uhfreader18
+from device.wire.noise import text_hint
 from device.wire.weighing import Told, Weight
 
 LISTEN_S = 0.5
@@ -26,7 +28,10 @@ ANSWER_S = 0.4
 UNIT_S = 0.08
 """At 9600 baud question and answer take 20 ms."""
 UNITS = range(1, 17)
-MODBUS_SPEEDS = (9600, 19200, 115_200)
+MODBUS_LINES: tuple[tuple[int, Parity], ...] = ((9600, "N"), (9600, "E"), (19_200, "N"), (19_200, "E"), (38_400, "N"), (115_200, "N"))
+"""Speeds and parities that units are delivered with. 19200 with even parity is the standard's own (MODBUS over Serial Line V1.02, 2.5.1).
+The last one has none."""
+
 COILS, INPUT_REGISTERS, HOLDING = 1, 4, 3
 
 
@@ -39,14 +44,18 @@ class Found:
     baud: int
     words: str
     settings: dict[str, Any] = field(default_factory=dict)
+    parity: Parity = "N"
 
 
 class _Port:
     """A port at one speed, with patience."""
 
-    def __init__(self, path: str, baud: int) -> None:
-        self._port = SerialPort(path, SerialAddress(path), baud)
+    def __init__(self, path: str, baud: int, parity: Parity = "N") -> None:
+        self._port = SerialPort(path, SerialAddress(path, parity=parity), baud)
         self.baud = baud
+        self.parity = parity
+        self.unknown = b""
+        """What it said unasked and nobody knows."""
 
     def close(self) -> None:
         self._port.close()
@@ -70,24 +79,36 @@ class _Port:
 
 
 def ask(path: str) -> list[Found]:
-    """What is on a port: one device, or the units of a Modbus line; nothing where nothing known answers. Raises DeviceGone."""
+    """What is on a port: one device, or the units of a Modbus line; nothing where nothing known answers.
+
+    Of one that talks unasked and is not understood, what its bytes look like, of kind ``unknown``. Raises DeviceGone.
+    """
+    unknown: list[Found] = []
     for baud, questions in _QUESTIONS:
         with closing(_Port(os.path.realpath(path), baud)) as port:
             for question in questions:
                 found = question(port)
                 if found is not None:
                     return [found]
-    for baud in MODBUS_SPEEDS:
-        with closing(_Port(os.path.realpath(path), baud)) as port:
+            if port.unknown:
+                unknown = [Found("unknown", "serial", baud, _words_of(port.unknown))]
+    for baud, parity in MODBUS_LINES:
+        # Not every port can be set to every parity; one that has gone is seen at the next that has none.
+        with suppress(DeviceGone) if parity != "N" else nullcontext(), closing(_Port(os.path.realpath(path), baud, parity)) as port:
             units = list(_units(port))
             if units:
                 return units
-    return []
+    return unknown
+
+
+def _words_of(said: bytes) -> str:
+    return f"talks unasked: {text_hint(said) or said[:16].hex(' ')}"
 
 
 def _streaming(port: _Port) -> Found | None:
     heard = port.hear(LISTEN_S)
     weights = [message for message in stream.Decoder().feed(heard) if isinstance(message, Weight)]
+    port.unknown = heard if not weights else b""
     return Found("scale", "stream", port.baud, f"shows {weights[-1].value:g} {weights[-1].unit}") if weights else None
 
 
@@ -137,7 +158,7 @@ def _board(port: _Port) -> Found | None:
 def _units(port: _Port) -> Iterator[Found]:
     for unit in UNITS:
         if _modbus(port, unit, HOLDING, 0, 2) is not None:
-            yield _unit(port, unit)
+            yield replace(_unit(port, unit), parity=port.parity)
 
 
 def _unit(port: _Port, unit: int) -> Found:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import serial
 
+from device.cli import devices
 from device.cli.devices import command
 from device.domain.layout import Layout
 from device.drivers import asking
 from device.ports import listing
+from firmware_sims.baud import OtherBaud
+from firmware_sims.faults import Faulty
 from firmware_sims.gm65 import Gm65
 from firmware_sims.modbus import RtuSlave
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
@@ -82,6 +85,35 @@ async def test_the_units_of_a_modbus_line_are_told_one_by_one(tmp_path: Path) ->
     ]
     assert told["config"][2]["channels"] == 4
     assert "7.5 °C" in told["found"][1]["words"]
+
+
+async def test_a_modbus_line_with_even_parity_is_found_and_its_lines_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pseudo-terminal has no parity: that the port was set to it is seen in what is told, and in the port's own settings elsewhere."""
+    monkeypatch.setattr(asking, "MODBUS_LINES", ((19_200, "E"),))
+    text = await ask(RtuSlave(Thermometer(lambda: 6.5, 3)), tmp_path)
+    assert "modbus at 19200 baud with even parity, unit 3: reads 6.5" in text
+    assert f'port = "serial:{tmp_path}/port?baud=19200&parity=E"' in text
+
+
+async def test_what_talks_unasked_at_another_speed_is_told_by_what_its_bytes_look_like(tmp_path: Path) -> None:
+    scale = Faulty(StreamScale(Steady(1234.0)))
+    scale.add("baud", OtherBaud(2400, 9600))
+    text = await ask(scale, tmp_path)
+    assert "talks unasked: looks like another baud rate: the device is about 4 times slower than its port" in text
+    assert "[[" not in text
+
+
+async def test_the_chip_of_the_header_has_lines_to_paste(monkeypatch: pytest.MonkeyPatch) -> None:
+    chips = [
+        listing.ChipSeen("/dev/gpiochip0", "gpiochip0", "pinctrl-bcm2711", 58),
+        listing.ChipSeen("/dev/gpiochip1", "gpiochip1", "expander", 8),
+    ]
+    monkeypatch.setattr(devices, "gpio_chips", lambda: chips)
+    monkeypatch.setattr(devices, "serial_ports", list)
+    text = (await invoke(command)).output
+    table = tomllib.loads("\n".join(line for line in text.splitlines() if line.startswith("    ")))["input"][0]
+    assert (table["driver"], table["pin"], table["zones"]) == ("gpio", 17, ["ZONE"])
+    assert "/dev/gpiochip1: expander, 8 lines" in text
 
 
 async def test_what_only_speaks_cannot_be_asked_and_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
