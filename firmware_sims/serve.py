@@ -325,6 +325,8 @@ class Rig:
 
     def _add(self, link: Link) -> None:
         link.plug()
+        # It has had power for long: what it says at power-up is over before anybody can ask, or its greeting would pass for a restart.
+        link.tick(0.0)
         self.links.append(link)
         self._schedule(lambda: link.sim.quantum_s, link.tick)
 

@@ -48,6 +48,27 @@ async def test_a_scale_answers_on_its_terminal_and_hears_no_echo_of_itself(tmp_p
             assert b"ES" not in heard
 
 
+async def test_a_scale_that_is_asked_at_once_has_long_greeted_and_a_restart_is_still_heard(tmp_path: Path) -> None:
+    scale, behind_tcp = MtSicsScale(Steady(100.0)), MtSicsScale(Steady(100.0))
+    async with Rig() as rig:
+        link, server = rig.pty(scale, tmp_path / "scale"), rig.tcp(behind_tcp)
+        with serial.Serial(str(link.path), 9600, timeout=0) as port:
+            port.write(b"I3\r\nSIR\r\n")
+            heard = await read_until(port, b"g\r\n")
+            for _ in range(5):
+                heard += await read_until(port, b"g\r\n")
+            assert heard.startswith(b"I3 A")
+            assert b"I4" not in heard
+            scale.power_cycle()
+            assert (await read_until(port, b'"\r\n')).endswith(b'I4 A "B021002593"\r\n')
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.number)
+        writer.write(b"I3\r\nSIR\r\n")
+        lines = [await reader.readline() for _ in range(6)]
+        writer.close()
+        await writer.wait_closed()
+    assert [line[:2] for line in lines] == [b"I3", b"S ", b"S ", b"S ", b"S ", b"S "]
+
+
 async def test_an_unplugged_device_hangs_up_and_comes_back_under_the_same_name(tmp_path: Path) -> None:
     async with served(MtSicsScale(Steady(100.0)), tmp_path / "scale") as link:
         with serial.Serial(str(link.path), 9600, timeout=0) as port:
@@ -107,7 +128,7 @@ async def test_nothing_is_left_open_behind_a_rig(tmp_path: Path) -> None:
 
 class Broken(MtSicsScale):
     def tick(self, dt: float) -> bytes:
-        raise ZeroDivisionError
+        return b"" if dt == 0 else bytes(1 // 0)
 
 
 async def test_a_bug_in_a_simulated_device_ends_the_rig_and_is_not_hidden(tmp_path: Path) -> None:
