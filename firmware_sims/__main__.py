@@ -25,7 +25,8 @@ from firmware_sims.llrp import LlrpLink, LlrpReader
 from firmware_sims.orders import obey
 from firmware_sims.plan import read_plan
 from firmware_sims.serve import FolderLink, PtyLink, Rig, TcpLink
-from firmware_sims.sockets import LineServer
+from firmware_sims.shelves import Shelves
+from firmware_sims.sockets import LineServer, Message
 from firmware_sims.stream import Dialect
 from firmware_sims.world import World
 
@@ -41,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         plan = read_plan(options.config)
         world, lines = fit_out(plan, _options(options))
+        shelves = Shelves(world, options.shelves) if options.shelves else None
+        if shelves is not None:
+            shelves.recall()
+            shelves.keep()
     except (OSError, ValueError, KeyError, NotSimulated) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         sys.stderr.write(f"{options.config}: {reason}\n")
@@ -48,8 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     made = options.dir is None
     directory = Path(tempfile.mkdtemp(prefix="smartstore-sims-")) if made else options.dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
+    control = options.control.absolute() if options.control else directory / "control.sock"
     try:
-        asyncio.run(run(world, lines, directory, with_parent=options.with_parent))
+        asyncio.run(run(world, lines, directory, control, shelves, with_parent=options.with_parent))
+    except SocketFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
     finally:
         if made:
             shutil.rmtree(directory, ignore_errors=True)
@@ -60,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m firmware_sims", description="Serve simulated firmware for a store's configuration.")
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("--dir", type=Path, help="where ports and sockets are made; default: a temporary directory")
+    parser.add_argument("--control", type=Path, help="the control channel's socket; default: control.sock in that directory")
+    parser.add_argument("--shelves", type=Path, metavar="FILE", help="begin with the goods that FILE holds, if it is there, and keep it up")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random; default 0")
     parser.add_argument("--glitches", action=argparse.BooleanOptionalAction, default=True, help="single wild samples, 83 in 10,000")
     parser.add_argument("--noise", action=argparse.BooleanOptionalAction, default=True, help="noise, creep and drift of the plates")
@@ -90,7 +101,13 @@ def _recording(file: Path) -> list[float]:
         return [float(row[-1]) for row in csv.reader(lines) if row]
 
 
-async def run(world: World, lines: list[Line], directory: Path, *, with_parent: bool = False) -> None:
+class SocketFailed(OSError):
+    """A socket could not be made."""
+
+
+async def run(
+    world: World, lines: list[Line], directory: Path, control: Path, shelves: Shelves | None = None, *, with_parent: bool = False
+) -> None:
     """Serve the store until SIGTERM, SIGINT or, if wanted, the end of standard input."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -98,15 +115,14 @@ async def run(world: World, lines: list[Line], directory: Path, *, with_parent: 
         loop.add_signal_handler(number, stop.set)
     if with_parent:
         loop.add_reader(0, _read_on, stop)
-    servers = [LineServer(directory / "control.sock", lambda message: obey(world, message))]
+    servers = [LineServer(control, lambda message: _obey(world, shelves, message))]
     servers.append(world.pins.serve(directory / "pins.sock"))
     async with Rig() as rig:
         ports = plug_in(rig, world, lines, directory)
         rig.also(world)
         try:
             for server in servers:
-                server.path.unlink(missing_ok=True)
-                await server.open()
+                await _open(server)
             ready = {"ports": ports, "control": str(servers[0].path), "pins": str(servers[1].path)}
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()
@@ -117,6 +133,23 @@ async def run(world: World, lines: list[Line], directory: Path, *, with_parent: 
             if with_parent:
                 loop.remove_reader(0)
     shutil.rmtree(directory / "w1", ignore_errors=True)
+
+
+async def _open(server: LineServer) -> None:
+    try:
+        await server.open()
+    except OSError as error:
+        raise SocketFailed(f"{server.path}: {error.strerror or error}") from error
+
+
+def _obey(world: World, shelves: Shelves | None, message: Message) -> Message:
+    answer = obey(world, message)
+    if shelves is not None:
+        try:
+            shelves.keep()
+        except OSError as error:
+            return {"ok": False, "error": f"done, but what stands on the shelves could not be kept: {error}"}
+    return answer
 
 
 def _has_an_end(descriptor: int) -> bool:

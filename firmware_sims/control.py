@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from firmware_sims.sockets import address, folder_of
 
 LONGEST_ANSWER = 4 * 1024 * 1024
 ANSWER_WITHIN_S = 10.0
@@ -67,8 +71,8 @@ class Hand:
 
 @asynccontextmanager
 async def hand(control: Path | str) -> AsyncIterator[Hand]:
-    """A hand in the store that listens at this socket."""
-    reader, writer = await asyncio.open_unix_connection(str(control), limit=LONGEST_ANSWER)
+    """A hand in the store that listens at this socket. Raises OSError where none does."""
+    reader, writer = await asyncio.open_unix_connection(sock=_connected(Path(control)), limit=LONGEST_ANSWER)
     try:
         yield Hand(reader, writer)
     finally:
@@ -77,3 +81,19 @@ async def hand(control: Path | str) -> AsyncIterator[Hand]:
             await writer.wait_closed()
         except ConnectionError:
             pass
+
+
+def _connected(control: Path) -> socket.socket:
+    """Connecting to a unix socket does not wait. Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        folder = folder_of(control)
+        try:
+            connection.connect(address(control, folder))
+        finally:
+            os.close(folder)
+        connection.setblocking(False)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

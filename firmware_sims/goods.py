@@ -48,14 +48,23 @@ class Cellar:
 
     def __init__(self, products: dict[str, Product], seed: int) -> None:
         self.products = products
+        self.brought = 0
+        """How many items ever came."""
+        self._seed = seed
         self._random = random.Random(f"cellar {seed}")
         self._prefix_digits = {gtin: self._random.randint(6, 12) for gtin in sorted(products)}
+
+    def go_on(self, brought: int) -> None:
+        """So many came before: what comes now is none of them again."""
+        self.brought = brought
+        self._random = random.Random(f"cellar {self._seed} after {brought}")
 
     def bring(self, gtin: str) -> Item:
         """A new item. Raises Impossible for a product that is not in the list."""
         product = self.products.get(gtin)
         if product is None:
             raise Impossible(f"no product {gtin}")
+        self.brought += 1
         grams = self._random.gauss(product.grams, product.grams_sd)
         most = 4 * product.grams_sd
         grams = max(min(grams, product.grams + most), product.grams - most, 1.0)
@@ -64,7 +73,9 @@ class Cellar:
 
 
 @dataclass(slots=True)
-class _Standing:
+class Standing:
+    """An item in its place, and what the plate feels of it there."""
+
     item: Item
     felt_g: float
 
@@ -79,7 +90,12 @@ class Place:
         self.capacity = capacity
         self.plate = plate
         self._random = random.Random(f"place {identity} {seed}")
-        self._standing: list[_Standing] = []
+        self._standing: list[Standing] = []
+
+    @property
+    def standing(self) -> tuple[Standing, ...]:
+        """What stands here, the front one last."""
+        return tuple(self._standing)
 
     @property
     def items(self) -> list[Item]:
@@ -87,7 +103,11 @@ class Place:
 
     def fill(self, items: Sequence[Item]) -> None:
         """Have these items there since for ever."""
-        self._standing = [self._stand(item) for item in items]
+        self.have([self._stand(item) for item in items])
+
+    def have(self, standing: Sequence[Standing]) -> None:
+        """The same, with each where it stood."""
+        self._standing = list(standing)
         self.plate.rest(sum([standing.felt_g for standing in self._standing]))
 
     def take(self, count: int, gtin: str | None) -> list[Item]:
@@ -106,8 +126,8 @@ class Place:
         self._standing += placed
         self.plate.put(sum([standing.felt_g for standing in placed]))
 
-    def _stand(self, item: Item) -> _Standing:
-        return _Standing(item, item.grams * self._random.gauss(1, OFF_CENTRE_SD))
+    def _stand(self, item: Item) -> Standing:
+        return Standing(item, item.grams * self._random.gauss(1, OFF_CENTRE_SD))
 
     def told(self) -> dict[str, Any]:
         return {

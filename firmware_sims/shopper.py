@@ -11,18 +11,33 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from firmware_sims.control import CannotDo, Hand, hand
 
 COUNTS = {1: "a", 2: "two", 3: "three"}
+DOING = re.compile(r"(take|put|lean)=(.+?)(?::([1-9][0-9]?))?")
+GRASP_S = 1.5
+"""The pause before each doing that was asked for."""
+HANDS = 2
+LEANS_G = 1500.0
 NO_ENTRY_S = 5.0
 """How long a shopper pulls at a door that stays locked."""
+DOOR_SWINGS_S = 0.5
+"""How long a door takes to swing open, in however great a hurry whoever pulls at it is: nobody reaches in before."""
+MOST_HURRY, LEAST_HURRY = 0.01, 100.0
+"""Bounds of a pace."""
+
+
+class NoVisit(ValueError):
+    """What was asked of a shopper cannot be done in this store; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,63 @@ def plan(seed: int, layout: dict[str, Any], state: dict[str, Any], zone: str, ha
         if step is not None:
             steps.append(step)
     return Visit(zone, tuple(steps), dict(Counter(gtin for _, gtin in shelves.held)))
+
+
+def plan_doings(layout: dict[str, Any], state: dict[str, Any], zone: str, doings: Sequence[str]) -> Visit:
+    """A visit with these doings in order: ``take=SLOT[:COUNT]``, ``put=SLOT[:COUNT]``, ``lean=SLOT``.
+
+    What is put down is what was taken from there, else what was taken last, else something that was brought along. Raises NoVisit where
+    a doing makes no sense, before anybody has entered.
+    """
+    shelves = _shelves(layout, state, zone)
+    steps = []
+    for doing in doings:
+        verb, slot, count = _doing(doing)
+        if slot not in shelves.slots:
+            raise NoVisit(f"{doing}: there is no slot {slot} in {zone}; there are {', '.join(sorted(shelves.slots))}")
+        match verb:
+            case "take":
+                steps += _take_from(shelves, slot, count, doing)
+            case "put":
+                steps += [_put_on(shelves, slot, layout["slots"][slot]["products"][0]) for _ in range(count)]
+            case _:
+                order = {"do": "lean", "slot": slot, "grams": LEANS_G, "seconds": 1.0}
+                steps += [Step(GRASP_S, order, f"leans on {slot}")] * count
+    return Visit(zone, tuple(steps), dict(Counter(gtin for _, gtin in shelves.held)))
+
+
+def _doing(text: str) -> tuple[str, str, int]:
+    parsed = DOING.fullmatch(text)
+    if parsed is None:
+        raise NoVisit(f"{text}: write take=SLOT, put=SLOT or lean=SLOT, and :COUNT behind it for more than one")
+    return parsed[1], parsed[2], int(parsed[3] or 1)
+
+
+def _take_from(shelves: _Shelves, slot: str, count: int, doing: str) -> list[Step]:
+    """The front ones, in as many grasps as it takes: two hands, and one product at a time."""
+    items = shelves.slots[slot]
+    if count > len(items):
+        raise NoVisit(f"{doing}: there {'is' if len(items) == 1 else 'are'} only {len(items)} on {slot}")
+    runs = [(gtin, len(list(same))) for gtin, same in groupby(reversed(items[len(items) - count :]))]
+    grasps = [(gtin, min(HANDS, left)) for gtin, several in runs for left in range(several, 0, -HANDS)]
+    del items[len(items) - count :]
+    steps = []
+    for gtin, several in grasps:
+        shelves.held += [(slot, gtin)] * several
+        order = {"do": "take", "slot": slot, "gtin": gtin, "count": several}
+        steps.append(Step(GRASP_S, order, f"takes {COUNTS.get(several, several)} {shelves.names[gtin]} from {slot}"))
+    return steps
+
+
+def _put_on(shelves: _Shelves, slot: str, product: str) -> Step:
+    from_here = [held for held in shelves.held if held[0] == slot]
+    held = (from_here or shelves.held)[-1:]
+    gtin = held[0][1] if held else product
+    if held:
+        shelves.held.remove(held[0])
+    shelves.slots[slot].append(gtin)
+    says = f"puts {'the' if held else 'a'} {shelves.names[gtin]} {'back ' if from_here else ''}on {slot}"
+    return Step(GRASP_S, {"do": "put", "slot": slot, "gtin": gtin}, says)
 
 
 def plan_restock(layout: dict[str, Any], state: dict[str, Any], zone: str) -> Visit:
@@ -156,14 +228,25 @@ async def play(
 ) -> AsyncIterator[dict[str, Any]]:
     """Show the code, open, do the steps, close and leave; each as it is done, the last with the true ``cart``.
 
-    Raises CannotDo ("locked") where the door does not open.
+    Raises CannotDo where the door does not open, or something cannot be done; then the door is shut again.
     """
     show = {"do": "show", "reader": reader, "code": code, "hold_s": hold_s}
     yield await _do(visitor, Step(0.0, show, "shows a code at the door"), pace)
-    await visitor.open(visit.zone, NO_ENTRY_S)
+    try:
+        await visitor.open(visit.zone, NO_ENTRY_S)
+    except CannotDo as refusal:
+        if str(refusal) != "locked":
+            raise
+        raise CannotDo(f"the door of {visit.zone} stayed locked for {NO_ENTRY_S:.0f} s after the code was shown") from None
+    await asyncio.sleep(DOOR_SWINGS_S)
     yield {"says": "opens the door", "did": {"do": "open", "zone": visit.zone}}
-    for step in visit.steps:
-        yield await _do(visitor, step, pace)
+    try:
+        for step in visit.steps:
+            yield await _do(visitor, step, pace)
+    except CannotDo:
+        await visitor.do("close", zone=visit.zone)
+        await visitor.do("leave")
+        raise
     yield await _do(visitor, Step(closing_pause_s, {"do": "close", "zone": visit.zone}, "closes the door"), pace)
     items = (await visitor.do("leave"))["items"]
     cart = dict(Counter(item["gtin"] for item in items))
@@ -178,23 +261,44 @@ async def _do(visitor: Hand, step: Step, pace: float) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play one visit; exit status 1 where the door stayed locked."""
+    """Play one visit; exit status 1 where it could not be made, and ``error`` then says why."""
     parser = argparse.ArgumentParser(prog="python -m firmware_sims.shopper", description="One shopper in a simulated store.")
     parser.add_argument("--control", type=Path, required=True, help="the simulated store's control socket")
     parser.add_argument("--code", required=True, help="the entry code to show")
     parser.add_argument("--zone", help="default: the first cabinet that has a reader")
     parser.add_argument("--reader", help="default: the zone's first")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--takes", type=int, help="so many items, one at a time; default: as it comes")
-    parser.add_argument("--returns", type=int, help="so many of them go back")
-    parser.add_argument("--pace", type=float, default=1.0, help="factor on all pauses")
+    parser.add_argument("--takes", type=_count, help="so many items, one at a time; default: as it comes")
+    parser.add_argument("--returns", type=_count, help="so many of them go back")
+    parser.add_argument("--pace", type=_pace, default=1.0, help="factor on all pauses, 0.01-100")
     parser.add_argument("--restock", action="store_true", help="fill the shelves instead of shopping")
+    parser.add_argument("doings", nargs="*", metavar="DOING", help="take=SLOT[:COUNT], put=SLOT[:COUNT] or lean=SLOT, in order")
     options = parser.parse_args(arguments)
     try:
         return asyncio.run(_visit(options, _say))
-    except (CannotDo, OSError, KeyError) as reason:
-        _say({"error": f"{reason}", "entered": False})
-        return 1
+    except (CannotDo, NoVisit) as reason:
+        _say({"error": str(reason)})
+    except TimeoutError:
+        _say({"error": f"the simulated store at {options.control} does not answer"})
+    except OSError as reason:
+        _say({"error": f"the simulated store at {options.control} cannot be reached: {reason.strerror or reason}"})
+    return 1
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no count")
+    return int(text)
+
+
+def _pace(text: str) -> float:
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = 0.0
+    if not MOST_HURRY <= pace <= LEAST_HURRY:
+        raise argparse.ArgumentTypeError(f"{text} is not between {MOST_HURRY:g} and {LEAST_HURRY:g}")
+    return pace
 
 
 def _say(line: dict[str, Any]) -> None:
@@ -205,11 +309,10 @@ def _say(line: dict[str, Any]) -> None:
 async def _visit(options: argparse.Namespace, say: Callable[[dict[str, Any]], None]) -> int:
     async with hand(options.control) as visitor:
         layout, state = await visitor.do("layout"), await visitor.state()
-        readers: dict[str, str] = layout["readers"]
-        cabinets = [zone for zone in readers.values() if layout["zones"][zone]["kind"] == "cabinet"]
-        zone = options.zone or cabinets[0]
-        reader = options.reader or next(name for name, where in readers.items() if where == zone)
-        if options.restock:
+        zone, reader = _entrance(layout, options.zone, options.reader)
+        if options.doings:
+            visit = plan_doings(layout, state, zone, options.doings)
+        elif options.restock:
             visit = plan_restock(layout, state, zone)
         else:
             habits = Habits() if options.takes is None else Habits(takes=options.takes, pairs=0.0)
@@ -217,6 +320,21 @@ async def _visit(options: argparse.Namespace, say: Callable[[dict[str, Any]], No
         async for line in play(visitor, visit, reader=reader, code=options.code, pace=options.pace):
             say(line)
     return 0
+
+
+def _entrance(layout: dict[str, Any], zone: str | None, reader: str | None) -> tuple[str, str]:
+    """Where to go in, and the reader there. Raises NoVisit."""
+    readers: dict[str, str] = layout["readers"]
+    cabinets = [where for where in readers.values() if layout["zones"][where]["kind"] == "cabinet"]
+    if not cabinets:
+        raise NoVisit("no cabinet of this store has a reader of its own, and this shopper walks into no rooms")
+    zone = zone or cabinets[0]
+    if zone not in cabinets:
+        raise NoVisit(f"{zone} is no cabinet with a reader; there are {', '.join(sorted(set(cabinets)))}")
+    here = [name for name, where in readers.items() if where == zone]
+    if reader is not None and reader not in here:
+        raise NoVisit(f"{reader} is no reader of {zone}; there are {', '.join(here)}")
+    return zone, reader or here[0]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,16 @@ MOST_UNREAD = 1024 * 1024
 """A client with more than this unread is not reading, and is dropped."""
 
 Message = dict[str, Any]
+
+
+def address(path: Path, folder: int) -> str:
+    """A socket's name that is short however long its folder's is (unix(7): 108 bytes); ``folder`` is a descriptor of that."""
+    return f"/proc/self/fd/{folder}/{path.name}"
+
+
+def folder_of(path: Path) -> int:
+    """The descriptor for ``address``, to be closed. Raises OSError."""
+    return os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 class LineServer:
@@ -27,8 +39,21 @@ class LineServer:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: _Client(self), str(self.path))
+        """Listen, in the place of what an earlier life left there; only its owner may connect. Raises OSError."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            folder = folder_of(self.path)
+            try:
+                self.path.unlink(missing_ok=True)
+                listening.bind(address(self.path, folder))
+            finally:
+                os.close(folder)
+            self.path.chmod(0o600)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(lambda: _Client(self), sock=listening)
+        except BaseException:
+            listening.close()
+            raise
 
     async def close(self) -> None:
         if self._server is None:

@@ -182,6 +182,76 @@ async def test_a_shopper_shops_and_says_the_truth_about_the_basket(sims: Sims, s
     assert ROSSO in (await shopper.do("layout"))["products"]
 
 
+async def test_a_shopper_does_what_is_asked_in_order(sims: Sims, shopper: Hand) -> None:
+    await shopper.do("force", zone="fridge")
+    status, lines = await play_shopper(sims, "--pace", "0.05", "take=A1:2", "lean=A2", "put=A1", "put=A2")
+    assert status == 0
+    assert [line["says"] for line in lines[2:-2]] == [
+        "takes two Rosso from A1",
+        "leans on A2",
+        "puts the Rosso back on A1",
+        "puts the Rosso on A2",
+    ]
+    assert lines[-1]["cart"] == {}
+    slots = (await shopper.state())["slots"]
+    assert (slots["A1"]["count"], slots["A2"]["count"]) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "the door of fridge stayed locked for 5 s after the code was shown"),
+        (("take=A1:7",), "take=A1:7: there are only 6 on A1"),
+        (("take=Z9",), "take=Z9: there is no slot Z9 in fridge; there are A1, A2"),
+        (("steal=A1",), "steal=A1: write take=SLOT, put=SLOT or lean=SLOT, and :COUNT behind it for more than one"),
+        (("--zone", "bar"), "bar is no cabinet with a reader; there are fridge"),
+        (("--reader", "nobody"), "nobody is no reader of fridge; there are fridge-qr"),
+    ],
+)
+async def test_a_shopper_who_cannot_shop_says_why(sims: Sims, arguments: tuple[str, ...], reason: str) -> None:
+    status, lines = await play_shopper(sims, *arguments)
+    assert (status, lines[-1]) == (1, {"error": reason})
+
+
+async def test_a_shopper_who_cannot_go_on_shuts_the_door(sims: Sims, shopper: Hand) -> None:
+    await shopper.do("force", zone="fridge")
+    async with asyncio.TaskGroup() as group:
+        visit = group.create_task(play_shopper(sims, "--pace", "1", "take=A1", "take=A2"))
+        while not (await shopper.state())["hands"].get("shopper"):  # noqa: ASYNC110  # the store tells nobody
+            await asyncio.sleep(0.01)
+        await shopper.do("take", slot="A2", count=4, who="a thief")
+    status, lines = visit.result()
+    assert status == 1
+    assert lines[-1]["error"].startswith("only 0 ")
+    state = await shopper.state()
+    assert (state["zones"]["fridge"]["door"], state["hands"].get("shopper", [])) == ("closed", [])
+
+
+@pytest.mark.parametrize("arguments", [("--pace", "0"), ("--pace", "nan"), ("--pace", "slow"), ("--takes", "-1")])
+async def test_a_shopper_takes_no_nonsense_for_an_option(sims: Sims, arguments: tuple[str, ...]) -> None:
+    assert (await play_shopper(sims, *arguments))[0] == 2
+
+
+async def test_the_hand_is_where_it_was_wanted_however_long_the_name(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    wanted = folder / "my hand"
+    wanted.write_text("left there by an earlier life")
+    async with simulated(write_store(tmp_path), "--control", str(wanted)) as running:
+        assert running.control == wanted
+        async with hand(wanted) as shopper:
+            assert (await shopper.state())["zones"]["fridge"]["door"] == "closed"
+    assert not wanted.exists()
+
+
+async def test_a_hand_that_cannot_be_is_refused_with_its_name(tmp_path: Path) -> None:
+    wanted = tmp_path / "nowhere" / "hand"
+    command = (sys.executable, "-m", "firmware_sims", str(write_store(tmp_path)), "--control", str(wanted))
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert (process.returncode, said.decode()) == (2, f"{wanted}: No such file or directory\n")
+
+
 async def test_ends_cleanly_when_its_parent_is_gone(tmp_path: Path) -> None:
     async with simulated(write_store(tmp_path), "--with-parent") as running:
         assert running.process.stdin is not None
