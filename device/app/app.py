@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from device.config import Configuration, load
 from device.domain.commands import InboundCommand
 from device.domain.effects import Reply
 from device.domain.envelope import Origin
+from device.domain.events import StartReason
 from device.domain.moment import Moment
 from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
@@ -48,8 +49,18 @@ BROKER_DOWN_S = 60.0
 """Shorter is a reconnect, of which nobody needs to be told."""
 """So long a start waits for its locks to be heard; one that is lost by then is told as lost."""
 
+STARTED: Mapping[StartReason, str] = {
+    "first_start": "for the first time",
+    "clean": "again after a proper stop",
+    "crash": "again after an end without a stop (killed, or a fault of the program); its journal goes on where it was",
+    "power_loss": "again after a reboot or a power cut; its journal goes on where it was",
+}
+"""How the last run ended, in words."""
+
 FIXED = ("store", "mqtt", "journal", "web", "clock", "lock", "scale", "rfid", "thermometer", "reader", "input")
 """Tables of the configuration that hold until the next start."""
+FIXED_SIMULATED = ("store", "mqtt", "web")
+"""The same while devices are simulated: their ports, the journal and the clock are not those of the file."""
 
 
 class App:
@@ -60,7 +71,7 @@ class App:
         self._configuration = configuration
         self._simulated = simulated
         self._clock = clock = Clock(layout.clock.trust, floor=0.0)
-        self._recovered = recover(configuration, clock.boot)
+        self._recovered = recover(configuration, clock.boot, simulated=simulated)
         state, journal = self._recovered.state, self._recovered.journal
         clock.floor = state.wall
         clock.look()
@@ -92,6 +103,7 @@ class App:
         self._stop_reason = "stop"
         self._locks_settled = asyncio.Event()
         self._ready = False
+        self._believed = clock.now().trusted
 
     def stop(self, reason: str) -> None:
         """Begin the end."""
@@ -123,8 +135,10 @@ class App:
         engine = group.create_task(self._engine.run(), name="engine")
         await inbox.tell(Begin(__version__, recovered.reason))
         await inbox.tell(NewChallenge(_challenge()))
+        if not self._believed:
+            log.warning("%s", _doubt(self._clock))
         store = self._configuration.layout.store.id
-        log.info("%s %s started: %s, journal %s", store, __version__, recovered.reason, recovered.journal.epoch)
+        log.info("%s %s started %s; journal %s", store, __version__, STARTED[recovered.reason], recovered.journal.epoch)
         devices = [group.create_task(supervise(driver, inbox), name=f"device:{device}") for device, driver in self._drivers.items()]
         uplink = group.create_task(self._uplink.run(), name="uplink")
         others.append(group.create_task(self._watchdog.run(), name="watchdog"))
@@ -193,6 +207,12 @@ class App:
         return moment.uptime - self._broker_seen >= BROKER_DOWN_S
 
     def second(self, moment: Moment) -> None:
+        if moment.trusted != self._believed:
+            self._believed = moment.trusted
+            if moment.trusted:
+                log.info("the clock is believed now, and entry codes with it")
+            else:
+                log.warning("%s", _doubt(self._clock))
         self._watchdog.beat("engine")
         self._front.second(moment, self._engine.inbox.samples)
         self._tap.flush()
@@ -235,7 +255,13 @@ class App:
         if heard or moment.uptime - started > READY_WITHIN_S:
             self._ready = True
             watchdog.ready("selling")
-            log.info("ready after %.2f s", moment.uptime - started)
+            devices = [device.id for device in self._core.store.plan.layout.devices]
+            lost = [device for device in devices if live.online.get(device) is False]
+            if lost:
+                gone = f"{len(lost)} of {len(devices)} devices cannot be reached: {', '.join(lost)}"
+                log.warning("ready after %.2f s, but %s", moment.uptime - started, gone)
+            else:
+                log.info("ready after %.2f s", moment.uptime - started)
 
     def _read_again(self) -> list[str]:
         try:
@@ -243,8 +269,7 @@ class App:
         except ConfigError as error:
             return [str(fault) for fault in error.faults]
         old = self._configuration.layout
-        # The ports of simulated devices are not those of the file.
-        fixed = FIXED[:5] if self._simulated else FIXED
+        fixed = FIXED_SIMULATED if self._simulated else FIXED
         changed = [name for name in fixed if getattr(new.layout, name) != getattr(old, name)]
         if [zone.id for zone in new.layout.zone] != [zone.id for zone in old.zone]:
             changed.append("zone ids")
@@ -253,6 +278,18 @@ class App:
         layout = old.model_copy(update={"zone": new.layout.zone, "slot": new.layout.slot, "access": new.layout.access})
         self._core.store.replan(Plan(layout, new.products, self._core.store.state), trust_of(new))
         return []
+
+
+def _doubt(clock: Clock) -> str:
+    """Why entry codes are denied, and what helps."""
+    if clock.now().wall < clock.floor:
+        why = "it is before the newest time in the journal"
+    else:
+        why = "the kernel does not say that it is synchronised"
+    return (
+        f"the clock is not believed: {why}. Until it is, every entry code is denied (clock_untrusted), because codes expire. "
+        'Have NTP set it (timedatectl shows how it stands); on a bench without NTP, [clock] trust = "always"'
+    )
 
 
 def _challenge() -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,8 +21,9 @@ from device.domain.jws import Keyring
 from device.drivers import Kind, driver_for
 from device.drivers.driver import Driver
 from device.engine.records import restore
-from device.errors import JournalDamaged
+from device.errors import ConfigError, Fault, JournalDamaged, StoreError
 from device.journal import Journal
+from device.journal.reading import newest_event, open_archive
 from device.recording import Header
 from device.sensing import Calibration
 from device.store import authentication, codes
@@ -37,12 +42,14 @@ class Recovered:
     reason: StartReason
 
 
-def recover(configuration: Configuration, boot: str) -> Recovered:
+def recover(configuration: Configuration, boot: str, *, simulated: bool = False) -> Recovered:
     """Open the journal and fold it. A damaged one is set aside, said loudly, and a new one begun.
 
-    Raises JournalFull where there is no room even to begin.
+    Raises JournalFull where there is no room even to begin, ConfigError where a simulated store wrote it and this one is not, or the other
+    way round.
     """
     settings = configuration.layout.journal
+    require_kind(settings.path, simulated=simulated)
     try:
         journal = Journal.open(settings.path, max_mb=settings.max_mb, keep_days=settings.keep_days)
     except JournalDamaged as damaged:
@@ -55,6 +62,27 @@ def recover(configuration: Configuration, boot: str) -> Recovered:
     if not state.running:
         return Recovered(journal, state, "clean")
     return Recovered(journal, state, "crash" if state.boot == boot else "power_loss")
+
+
+def require_kind(path: Path, *, simulated: bool) -> None:
+    """Raises ConfigError where the journal is a simulated store's and this one is not, or the other way round.
+
+    Every event says which it is, so the newest one tells. What cannot be read is for the opening to judge.
+    """
+    try:
+        with closing(open_archive(path)) as archive:
+            newest = newest_event(archive)
+    except (StoreError, sqlite3.Error):
+        return
+    try:
+        envelope = json.loads(newest) if newest is not None else None
+    except ValueError:
+        return
+    if not isinstance(envelope, dict) or envelope.get("simulated") is not (not simulated):
+        return
+    written, ours = ("a real store", "a simulated one") if simulated else ("a simulated store", "a real one")
+    remedy = f"move it (with its -wal) to another place, or name another file: {ours} needs a journal of its own"
+    raise ConfigError([Fault("journal.path", str(path), f"was written by {written}; {remedy}")])
 
 
 def trust_of(configuration: Configuration) -> Trust:

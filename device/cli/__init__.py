@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "Play a recording through sensing and store, and print the events.",
     "run": "Run the store.",
     "send": "Send a signed command and print its reply.",
+    "shop": "Shop in a simulated store: take, put back, leave, and see the bill.",
     "token": "Make an entry code.",
     "watch": "Follow a store over MQTT.",
 }

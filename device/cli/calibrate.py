@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from device.cli.hearing import Ear, Enough, calibration_of, hear, holder, state_of
+from device.cli.hearing import Ear, Enough, calibration_of, hear, state_of
 from device.cli.output import json_option, say
 from device.cli.signing import key_file
 from device.config import Configuration
@@ -26,6 +26,7 @@ from device.domain.readings import DeviceDown, FaultReading, Reading, WeightRead
 from device.engine.records import restore, row_of
 from device.errors import StoreError
 from device.journal import Journal
+from device.journal.reading import holder
 from device.sensing.quality import Calibrated, calibrated, level_at_rest
 from device.store import notes
 from device.store.notes import Record
@@ -63,9 +64,10 @@ def command(config: Path, slot: str, as_json: bool, **options: Any) -> None:
     While the daemon runs the plate is calibrated by the commands `tare` and `calibrate`, which need --key; unlock its door before, with
     purpose=service, or it will raise alarms. Otherwise the scale is opened here, and the result is kept in the journal for the next start.
     """
+    from device.cli.simulation import as_it_runs
     from device.config import load
 
-    configuration = load(config)
+    configuration = as_it_runs(load(config))
     guide = _Guide(configuration, _slot_of(configuration, slot), as_json, options)
     try:
         found = guide.run()

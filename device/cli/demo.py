@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import getpass
 import json
+import os
 import re
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiomqtt
 import click
 
 import device
-from device.cli.output import json_option
+from device.cli.output import json_option, known, program
+from device.cli.signing import entry_code
 from device.cli.story import Teller
+from device.cli.visitor import mortal, visit
 from device.config import Configuration, load
-from device.domain.jws import SigningKey, sign
+from device.domain.jws import SigningKey
 from device.errors import StoreError
 
 UP_WITHIN_S = 20.0
 ENDS_WITHIN_S = 8.0
 BETWEEN_SHOPPERS_S = 4.0
-CODE_LIVES_S = 300
 STORE = "cabinet.toml"
+PREFIX = "smartstore-demo-"
+LOCK = "running"
 SHOPPERS = ("Anna", "Ben", "Chiara", "Dario", "Elif", "Finn", "Greta", "Hugo")
 
 
@@ -58,19 +61,54 @@ class Demo:
 
 
 @click.command()
-@click.option("--shoppers", type=int, default=0, help="End after so many; default: go on until Ctrl-C.")
-@click.option("--pace", type=float, default=1.0, show_default=True, help="Factor on the shoppers' pauses.")
+@click.option("--shoppers", type=click.IntRange(0, 100_000), default=0, help="End after so many; 0, the default: go on until Ctrl-C.")
+@click.option("--pace", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Factor on the shoppers' pauses.")
 @click.option("--seed", type=int, default=23, show_default=True, help="Of shoppers and of all that is simulated.")
 @json_option
 def command(shoppers: int, pace: float, seed: int, as_json: bool) -> None:
     """Run a store without hardware: broker, simulated firmware, daemon, page and shoppers. Ctrl-C ends it."""
-    folder = Path(tempfile.mkdtemp(prefix="smartstore-demo-"))
+    sweep()
+    with temporary_folder() as folder:
+        demo = prepare(folder)
+        teller = Teller(demo.configuration, as_json)
+        try:
+            asyncio.run(_demo(demo, teller, shoppers, pace, seed))
+        except ExceptionGroup as group:
+            raise known(group) or group from None
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            click.echo("", err=True)
+    teller.say("The demo is over. Goodbye; nothing of it is left behind.")
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder for everything of one demo, gone with it. Its lock is held while the demo lives, so that nobody sweeps it."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        asyncio.run(_demo(prepare(folder), shoppers, pace, seed, as_json))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        click.echo("")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(parent: Path | None = None) -> None:
+    """Remove what demos that were killed have left: folders of ours whose lock nobody holds."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:  # no lock: just being made, or none of ours
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
 
 
 def examples() -> Path:
@@ -111,12 +149,11 @@ def prepare(folder: Path) -> Demo:
     return Demo(folder, config, load(config), key, broker_port, web_port, mosquitto)
 
 
-async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool) -> None:
+async def _demo(demo: Demo, teller: Teller, shoppers: int, pace: float, seed: int) -> None:
     _end_on_hang_up()
-    teller = Teller(demo.configuration, as_json)
     async with contextlib.AsyncExitStack() as stack:
         broker = "Mosquitto" if demo.mosquitto else "amqtt"
-        teller.say(f"Broker: {broker} on 127.0.0.1:{demo.broker_port}; watch along with: smartstore watch --url {_url(demo)}")
+        teller.say(f"Broker: {broker} on 127.0.0.1:{demo.broker_port}; watch along with: {program()} watch --url {_url(demo)}")
         await stack.enter_async_context(_broker(demo))
         daemon = await stack.enter_async_context(
             _process(
@@ -129,9 +166,9 @@ async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(_listen(client, root, teller), name="listen")
             watching = group.create_task(_watch_over(daemon, demo), name="daemon")
-            async with asyncio.timeout(UP_WITHIN_S):
-                await teller.ready.wait()
-            teller.say(f"The store is open. Its page: http://127.0.0.1:{demo.web_port}/  (everything is made in {demo.folder})")
+            await _within(UP_WITHIN_S, teller.ready, "the store did not open", demo)
+            teller.say(f"The store is open. Its page: http://127.0.0.1:{demo.web_port}/  (its journal and logs: {demo.folder})")
+            teller.say(teller.times)
             number = 0
             while not shoppers or number < shoppers:
                 await _shopper(demo, teller, number, pace, seed)
@@ -140,7 +177,18 @@ async def _demo(demo: Demo, shoppers: int, pace: float, seed: int, as_json: bool
                     await asyncio.sleep(BETWEEN_SHOPPERS_S * pace)
             listening.cancel()
             watching.cancel()
-    teller.say("The demo is over.")
+
+
+async def _within(seconds: float, happened: asyncio.Event, otherwise: str, demo: Demo) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await happened.wait()
+    except TimeoutError:
+        raise DemoFailed(f"{otherwise} within {seconds:.0f} s; the log of the daemon ends:\n{_end_of_log(demo)}") from None
+
+
+def _end_of_log(demo: Demo) -> str:
+    return (demo.folder / "daemon.log").read_text()[-2000:]
 
 
 def _end_on_hang_up() -> None:
@@ -151,61 +199,26 @@ def _end_on_hang_up() -> None:
         loop.add_signal_handler(number, task.cancel)
 
 
-def _mortal(*command: str) -> list[str]:
-    """A command that ends when the demo is killed without a chance to end it; as it is where there is no setpriv (util-linux)."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else list(command)
-
-
 async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: int) -> None:
     """One visit. The first shopper takes two bottles and puts one back; the others do as they like."""
     name = SHOPPERS[number % len(SHOPPERS)]
-    arguments = ["--control", str(demo.control), "--code", _code(demo, name), "--seed", str(seed + number), "--pace", str(pace)]
+    arguments = ["--seed", str(seed + number), "--pace", str(pace)]
     if number == 0:
         arguments += ["--takes", "2", "--returns", "1"]
     teller.say(f"{name} arrives with a code on the phone.")
     teller.ended.clear()
     truth: dict[str, int] | None = None
-    process = await asyncio.create_subprocess_exec(
-        *_mortal(sys.executable, "-m", "firmware_sims.shopper", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the demo, which ends its processes itself
-    )
-    assert process.stdout is not None
-    over = False
-    try:
-        async for line in process.stdout:
-            done: dict[str, Any] = json.loads(line)
-            if "error" in done:
-                teller.say(f"{name} stays outside: {done['error']}.")
+    code = entry_code(demo.configuration.layout, demo.key, name.lower(), age=30)
+    async with contextlib.aclosing(visit(demo.control, code, *arguments)) as steps:
+        async for step in steps:
+            if "error" in step:
+                teller.say(f"{name} stops: {step['error']}.")
             else:
-                teller.person(name, done["says"])
-            truth = done.get("cart", truth)
-        over = True
-    finally:
-        if not over:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        await process.wait()
+                teller.person(name, step["says"])
+            truth = step.get("cart", truth)
     if truth is not None:
-        async with asyncio.timeout(UP_WITHIN_S):
-            await teller.ended.wait()
+        await _within(UP_WITHIN_S, teller.ended, f"there was no bill for {name}", demo)
         teller.bill(name, truth)
-
-
-def _code(demo: Demo, name: str) -> str:
-    now = int(time.clock_gettime(time.CLOCK_REALTIME))
-    claims = {
-        "iss": "demo",
-        "sub": name.lower(),
-        "aud": demo.configuration.layout.store.id,
-        "iat": now,
-        "exp": now + CODE_LIVES_S,
-        "jti": f"{name.lower()}-{time.clock_gettime_ns(time.CLOCK_BOOTTIME)}",
-        "age": 30,
-    }
-    return sign(claims, demo.key, demo.key.thumbprint)
 
 
 async def _listen(client: aiomqtt.Client, root: str, teller: Teller) -> None:
@@ -217,7 +230,7 @@ async def _listen(client: aiomqtt.Client, root: str, teller: Teller) -> None:
 
 async def _watch_over(daemon: asyncio.subprocess.Process, demo: Demo) -> None:
     status = await daemon.wait()
-    raise DemoFailed(f"the daemon has ended with status {status}:\n{(demo.folder / 'daemon.log').read_text()[-2000:]}")
+    raise DemoFailed(f"the daemon has ended with status {status}; its log ends:\n{_end_of_log(demo)}")
 
 
 @contextlib.asynccontextmanager
@@ -228,12 +241,12 @@ async def _broker(demo: Demo) -> AsyncIterator[None]:
         # As root it would become another user, and a process that does so no longer ends with its parent.
         user = getpass.getuser()
         settings.write_text(f"listener {demo.broker_port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser {user}\n")
-        program, arguments = demo.mosquitto, ["-c", str(settings)]
+        executable, arguments = demo.mosquitto, ["-c", str(settings)]
     else:
         settings = demo.folder / "amqtt.yaml"
         settings.write_text(_AMQTT.format(port=demo.broker_port))
-        program, arguments = sys.executable, ["-m", "amqtt.scripts.broker_script", "-c", str(settings)]
-    async with _process(demo, "broker", *arguments, program=program) as process:
+        executable, arguments = sys.executable, ["-m", "amqtt.scripts.broker_script", "-c", str(settings)]
+    async with _process(demo, "broker", *arguments, executable=executable) as process:
         await _until_open(demo.broker_port, process)
         yield
 
@@ -249,11 +262,11 @@ plugins:
 
 
 @contextlib.asynccontextmanager
-async def _process(demo: Demo, name: str, *arguments: str, program: str = sys.executable) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(demo: Demo, name: str, *arguments: str, executable: str = sys.executable) -> AsyncIterator[asyncio.subprocess.Process]:
     """A program of the demo; its output goes to ``name.log``. Ended gently, then not."""
     with (demo.folder / f"{name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *_mortal(program, *arguments),
+            *mortal(executable, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

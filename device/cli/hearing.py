@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import io
 import logging
-import os
 import select
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -33,21 +31,6 @@ from device.supervise import supervise
 
 KINDS: tuple[Kind, ...] = ("lock", "scale", "rfid", "thermometer", "reader", "input")
 IDLE_S = 0.2
-
-
-def holder(journal: Path) -> str | None:
-    """The process that keeps this journal, so that it has the devices too; None where there is none."""
-    try:
-        descriptor = os.open(journal.with_name(journal.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-    finally:
-        os.close(descriptor)
-    return None
 
 
 def device_of(configuration: Configuration, device: str) -> tuple[Kind, Any]:

@@ -20,7 +20,7 @@ import click
 
 from device.cli.chart import chart
 from device.cli.output import json_option, say, wrapped
-from device.config import load
+from device.config import load, simulated_journal
 from device.config.faults import did_you_mean
 from device.domain.envelope import rfc3339
 from device.errors import StoreError
@@ -68,15 +68,23 @@ class Source:
         return (moment if moment.tzinfo else moment.replace(tzinfo=self.timezone)).timestamp()
 
 
-@click.group("journal")
+class _Anywhere(click.Group):
+    """Takes ``--simulated`` wherever it stands: before or behind CONFIG, or behind the subcommand."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, sorted(args, key=lambda word: word != "--simulated"))
+
+
+@click.group("journal", cls=_Anywhere)
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
+@click.option("--simulated", is_flag=True, help="The journal of `run --simulate`, which is apart.")
 @click.pass_context
-def command(context: click.Context, config: Path) -> None:
-    """Read the journal of the store of CONFIG.
+def command(context: click.Context, config: Path, simulated: bool) -> None:
+    """Read the journal of the store of CONFIG; that of `run --simulate` where it never ran otherwise.
 
     CONFIG may also be a journal itself, such as a copy, or a damaged one that was moved aside; its times are then UTC.
     """
-    context.obj = Source(config, ZoneInfo("UTC")) if _is_database(config) else _configured(config)
+    context.obj = Source(config, ZoneInfo("UTC")) if _is_database(config) else _configured(config, simulated)
 
 
 def _is_database(path: Path) -> bool:
@@ -87,9 +95,20 @@ def _is_database(path: Path) -> bool:
         return False
 
 
-def _configured(config: Path) -> Source:
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
+
+
+def _configured(config: Path, simulated: bool) -> Source:
     layout = load(config).layout
-    return Source(layout.journal.path, ZoneInfo(layout.store.timezone))
+    path, apart = layout.journal.path, simulated_journal(layout.journal.path)
+    if not simulated and _is_there(apart) and not _is_there(path):
+        click.echo(f"{path} is not there yet; this is {apart}, of simulated runs", err=True)
+        simulated = True
+    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone))
 
 
 @command.command("show", short_help="Print the events, oldest first.")

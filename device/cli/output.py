@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from device.errors import Fault
+from device.errors import Fault, StoreError
 
 FOLDED_FROM = 4
 """So many faults that differ only in which entry of a list they are in are told as one."""
@@ -51,3 +54,21 @@ def folded(faults: Iterable[Fault]) -> list[str]:
             more = f" … {group[-1].path}" if len(group) > FOLDED_FROM else ""
             lines.append(f"{group[0]}\n    and the same {len(group) - 1} times more: {others}{more}")
     return lines if count < FOLDED_FROM else [*lines, f"{count} faults"]
+
+
+def program() -> str:
+    """What to write on a command line to run this program, from whatever folder."""
+    called = Path(sys.argv[0]).absolute()
+    if called.name == "smartstore" and os.access(called, os.X_OK):
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m device"
+
+
+def known(group: BaseExceptionGroup) -> StoreError | None:
+    """The error of the program's own that ended a group of tasks; None where there was another as well, which is a bug."""
+    if group.subgroup(lambda error: not isinstance(error, StoreError | BaseExceptionGroup)):
+        return None
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, StoreError) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from device.cli.hearing import Ear, Enough, calibration_of, device_of, hear, holder, state_of
+from device.cli.hearing import Ear, Enough, calibration_of, device_of, hear, state_of
 from device.cli.output import json_option
 from device.cli.signing import time_span
 from device.domain.readings import (
@@ -29,6 +29,7 @@ from device.domain.readings import (
     WeightReading,
 )
 from device.errors import StoreError
+from device.journal.reading import holder
 from device.sensing.quality import Noise, noise_of
 from device.sensing.weight import Calibration
 
@@ -49,9 +50,10 @@ def command(config: Path, device: str, for_s: float | None, every_s: float, list
 
     Noise is the standard deviation, and the same by median, which single wild samples do not move; wild ones are counted as glitches.
     """
+    from device.cli.simulation import as_it_runs
     from device.config import load
 
-    configuration = load(config)
+    configuration = as_it_runs(load(config))
     kind, entry = device_of(configuration, device)
     journal = configuration.layout.journal.path
     running = holder(journal)

@@ -37,9 +37,10 @@ def command(
     """
     if (output is None) == (keep is None):
         raise click.UsageError("either -o FILE or --keep MINUTES")
+    from device.cli.simulation import as_it_runs
     from device.config import load
 
-    journal = load(config).layout.journal.path
+    journal = as_it_runs(load(config)).layout.journal.path
     if keep is not None:
         with listen(journal, keep_minutes=keep):
             text = f"the daemon keeps the last {keep:g} minutes" if keep else "the daemon keeps nothing of the past"

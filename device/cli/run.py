@@ -14,7 +14,11 @@ from pathlib import Path
 import click
 
 from device.app import App
-from device.config import Configuration, load
+from device.config import Configuration, load, simulated_journal
+from device.errors import JournalInUse
+from device.journal.reading import holder
+
+log = logging.getLogger("smartstore")
 
 
 class JsonLines(logging.Formatter):
@@ -42,8 +46,15 @@ def log_to_stderr(verbose: bool) -> None:
 
 @click.command()
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
-@click.option("--simulate", "simulated", is_flag=True, help="Replace every device by simulated firmware. Every message then says so.")
-@click.option("--control", type=click.Path(path_type=Path), help="With --simulate: where to put the socket of the shopper's hand.")
+@click.option(
+    "--simulate", "simulated", is_flag=True, help="Replace every device by simulated firmware, with a journal apart. Every message says so."
+)
+@click.option(
+    "--control",
+    type=click.Path(path_type=Path),
+    metavar="SOCKET",
+    help="With --simulate: the socket of the shopper's hand.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="With --simulate: of all that is random.")
 @click.option("--verbose", is_flag=True, help="Log more.")
 def command(config: Path, simulated: bool, control: Path | None, seed: int, verbose: bool) -> None:
@@ -52,15 +63,29 @@ def command(config: Path, simulated: bool, control: Path | None, seed: int, verb
     if control and not simulated:
         raise click.UsageError("--control goes with --simulate")
     configuration = load(config)
+    _require_alone(configuration.layout.journal.path, simulated)
     with ExitStack() as stack:
         if simulated:
             from device.cli.simulation import simulate  # a daemon on real hardware starts no process, and need not know how
 
             simulation = stack.enter_context(simulate(configuration, seed, control))
             configuration = simulation.configuration
-            click.echo(f"simulated firmware is up; the shopper's hand: {simulation.control}", err=True)
+            log.info("simulated: every device is simulated firmware, and the clock is believed without asking the kernel")
+            log.info("simulated: the journal is %s", configuration.layout.journal.path)
+            log.info("simulated: the shopper's hand is %s; smartstore shop %s shops", simulation.control, config)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(configuration, simulated))
+
+
+def _require_alone(journal: Path, simulated: bool) -> None:
+    """A store and its simulation have the same topics and the same name at the broker: one of them at a time.
+
+    Raises JournalInUse.
+    """
+    other = simulated_journal(journal) if not simulated else journal
+    if process := holder(other):
+        kind = "the real store" if simulated else "a simulation of this store"
+        raise JournalInUse(f"process {process} runs {kind} ({other}), under the same topics: one at a time")
 
 
 async def _serve(configuration: Configuration, simulated: bool) -> None:

@@ -1,15 +1,20 @@
-"""What ``token`` and ``send`` share: the private key, the time, and how people write a time span."""
+"""What the commands that sign share: the private key, the time, how people write a time span, and a code for whoever tries things out."""
 
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from device.domain.jws import SigningKey
+from device.domain.events import Purpose
+from device.domain.jws import SigningKey, seal_part, sign
+from device.domain.layout import Layout
 
+CODE_LIVES_S = 300
 LONGEST_S = 3650 * 86_400.0
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -37,3 +42,13 @@ def time_span(text: str) -> float:
     if not 0 < seconds <= LONGEST_S:
         raise click.BadParameter(f"{text!r} is not a time span such as 90, 30s, 10m, 2h or 7d, at most 3650d")
     return seconds
+
+
+def entry_code(layout: Layout, key: SigningKey, sub: str, *, purpose: Purpose = "shop", age: int = 0) -> str:
+    """A new code that opens every zone of this store once, within the next minutes."""
+    issued = int(now())
+    claims: dict[str, Any] = {"aud": layout.store.id, "sub": sub, "iat": issued, "exp": issued + CODE_LIVES_S}
+    claims |= {"jti": seal_part(secrets.token_bytes(16)), "age": age, "purpose": purpose}
+    if layout.access.issuer is not None:
+        claims["iss"] = layout.access.issuer
+    return sign(claims, key)

@@ -20,6 +20,8 @@ class Teller:
     def __init__(self, configuration: Configuration, as_json: bool) -> None:
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self.denied: str | None = None
+        """Why the newest code was denied; None where it was not."""
         self._products = configuration.products
         self._currency = configuration.layout.store.currency
         self._timezone = ZoneInfo(configuration.layout.store.timezone)
@@ -29,6 +31,11 @@ class Teller:
         self._weighed = {slot.id: False for slot in configuration.layout.slot}
         self._cart: list[dict[str, Any]] = []
         self._review: list[str] = []
+
+    @property
+    def times(self) -> str:
+        """In which time zone the story is told."""
+        return f"Times are the store's ({self._timezone.key})."
 
     def say(self, text: str) -> None:
         """A sentence of the demo's own."""
@@ -74,6 +81,8 @@ class Teller:
         if envelope["type"] == "session.ended":
             self._cart, self._review = data["cart"], data["review_reasons"]
             self.ended.set()
+        elif envelope["type"] in ("access.granted", "access.denied"):
+            self.denied = data.get("reason")
         sentence = _SENTENCES.get(envelope["type"])
         if sentence:
             text = sentence(self, data)

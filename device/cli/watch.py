@@ -27,7 +27,7 @@ RETRY_S = 2.0
 QUEUE = 10_000
 
 SENTENCES = {
-    "store.started": "started, version {version}, after {reason}",
+    "store.started": "started, version {version}; the run before: {reason}",
     "store.stopping": "stops: {reason}; open doors: {open_doors}",
     "clock.correlated": "the clock is right: {time} at {uptime} s of boot {boot}, ± {error_s} s",
     "device.lost": "{kind} {device} is lost: {reason}",

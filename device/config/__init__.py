@@ -3,5 +3,6 @@
 from device.config.configuration import Configuration
 from device.config.files import secret_path
 from device.config.loading import load
+from device.config.simulated import as_simulated, simulated_journal
 
-__all__ = ["Configuration", "load", "secret_path"]
+__all__ = ["Configuration", "as_simulated", "load", "secret_path", "simulated_journal"]

@@ -5,6 +5,7 @@ Rows are read in pages of their own, so that no reader holds the write-ahead log
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import sqlite3
@@ -56,6 +57,21 @@ class Snapshot:
 
     row: int
     state: bytes | None
+
+
+def holder(journal: Path) -> str | None:
+    """The process that keeps this journal, None where there is none."""
+    try:
+        descriptor = os.open(journal.with_name(journal.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def open_archive(path: Path) -> sqlite3.Connection:
@@ -148,6 +164,13 @@ def _page(cursor: sqlite3.Cursor) -> list[Any]:
         if not page:
             raise
     return page
+
+
+def newest_event(connection: sqlite3.Connection) -> bytes | None:
+    """The envelope of the newest event whose body is still there; None where there is none."""
+    query = "SELECT body FROM record WHERE seq IS NOT NULL AND body IS NOT NULL ORDER BY seq DESC LIMIT 1"
+    found = connection.execute(query).fetchone()
+    return None if found is None else found[0]
 
 
 def snapshots_of(connection: sqlite3.Connection, epoch: str) -> Iterator[Snapshot]:

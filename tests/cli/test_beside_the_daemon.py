@@ -14,7 +14,8 @@ import pytest
 
 from device.cli import calibrate, probe, record, replay
 from device.cli import calibrate as calibrating
-from device.cli.hearing import holder, state_of
+from device.cli.hearing import state_of
+from device.journal.reading import holder
 from device.recording.tap import socket_of
 from firmware_sims.modbus import RtuSlave
 from firmware_sims.modbus_relay import RelayBoard

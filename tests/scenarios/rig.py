@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+from device.config import simulated_journal
 from device.domain.jws import SigningKey, sign
 from device.engine.clock import Clock
 from firmware_sims.control import Hand, hand
@@ -127,6 +128,7 @@ class Rig:
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         self._environment = {**inherited, "PYTHONWARNINGS": "error::ResourceWarning", **environment}
         self._numbers = 0
+        self._simulated = False
 
     @property
     def config(self) -> Path:
@@ -135,6 +137,7 @@ class Rig:
     async def launch(self, *options: str) -> asyncio.subprocess.Process:
         """Start the daemon; whether it lives is not waited for."""
         assert self.daemon is None
+        self._simulated = "--simulate" in options
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "device", "run", str(self.config), *options,
@@ -248,7 +251,7 @@ class Rig:
     @property
     def journal(self) -> Path:
         path: str = tomllib.loads(self._text)["journal"]["path"]
-        return self.folder / path
+        return simulated_journal(self.folder / path) if self._simulated else self.folder / path
 
     def journalled(self) -> list[dict[str, Any]]:
         """The events in the journal, oldest first, as anybody with a SQLite reader finds them."""

@@ -13,6 +13,7 @@ from firmware_sims.control import hand as simulated_hand
 from tests.scenarios.rig import RIESLING, cart, rig
 from tests.scenarios.stranger import WITHIN_S
 
+ROOT = Path(__file__).parents[2]
 STOPS_WITHIN_S = 5.0
 """CONTRACT 7."""
 
@@ -265,3 +266,75 @@ async def test_ctrl_c_ends_it_like_sigterm(tmp_path: Path) -> None:
         store.daemon.send_signal(signal.SIGINT)
         assert await store.ended() == 0
         assert (await store.stranger.event("store.stopping"))["data"]["reason"] == "SIGINT"
+
+
+async def test_a_journal_of_a_simulated_store_is_no_real_stores_and_the_other_way_round(tmp_path: Path) -> None:
+    async with rig(tmp_path, start=False) as store:
+        await store.stranger.listening()
+        await store.start_daemon("--simulate")
+        simulated = store.journal
+        assert simulated == tmp_path / "journal.simulated.db"
+        assert all(event["simulated"] for event in store.journalled())
+        store.reload()
+        await store.logged("reloaded")
+        assert await store.stop_daemon() == 0
+        assert not (tmp_path / "journal.db").exists()
+
+        simulated.rename(tmp_path / "journal.db")
+        (tmp_path / "journal.simulated.db-wal").unlink()
+        await store.launch()
+        assert await store.ended() == 78
+        assert "was written by a simulated store; move it (with its -wal)" in store.log
+        assert "Traceback" not in store.log
+
+        (tmp_path / "journal.db").rename(tmp_path / "kept.db")
+        await store.start_daemon()
+        await store.ready()
+        assert not any(event["simulated"] for event in store.journalled())
+        first, store.daemon = store.daemon, None
+        assert first is not None
+        await store.launch("--simulate")
+        assert await store.ended() == 1
+        assert f"process {first.pid} runs the real store" in store.log
+        store.daemon = first
+        store._simulated = False
+        assert await store.stop_daemon() == 0
+
+        (tmp_path / "journal.db").rename(tmp_path / "journal.simulated.db")
+        await store.launch("--simulate")
+        assert await store.ended() == 78
+        assert "was written by a real store" in store.log
+
+
+async def test_a_clock_that_nobody_keeps_is_told_with_its_remedy_and_a_simulation_believes_it(tmp_path: Path) -> None:
+    unsynchronised = {"PYTHONPATH": f"{_patch(tmp_path)}:{ROOT}"}
+    async with rig(tmp_path, start=False, environment=unsynchronised) as store:
+        text = store.config.read_text().replace('trust = "always"', 'trust = "kernel"')
+        store.config.write_text(text)
+        await store.stranger.listening()
+        await store.start_daemon()
+        await store.ready()
+        await store.show()
+        denied = await store.stranger.event("access.denied")
+        assert denied["data"]["reason"] == "clock_untrusted"
+        assert store.log.count("the clock is not believed") == 1
+        assert '[clock] trust = \\"always\\"' in store.log
+        assert await store.stop_daemon() == 0
+
+        control = tmp_path / "hand"
+        await store.start_daemon("--simulate", "--control", str(control))
+        await store.ready()
+        async with simulated_hand(control) as hand:
+            after = store.stranger.latest
+            await hand.do("show", reader="qr", code=store.code())
+            await store.stranger.event("access.granted", after)
+        assert "the clock is believed without asking the kernel" in store.log
+        assert store.log.count("the clock is not believed") == 1
+
+
+def _patch(folder: Path) -> Path:
+    """A folder whose ``sitecustomize`` makes adjtimex(2) say what it says on a machine without NTP, whatever this one says."""
+    patch = folder / "patch"
+    patch.mkdir()
+    (patch / "sitecustomize.py").write_text("import device.engine.clock as clock\nclock.kernel_clock = lambda: (False, 16.0)\n")
+    return patch
