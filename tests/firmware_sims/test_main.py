@@ -169,8 +169,13 @@ async def test_a_shopper_shops_and_says_the_truth_about_the_basket(sims: Sims, s
     client.close()
     before = (await shopper.state())["slots"]
     with serial.Serial(sims.path("fridge-qr"), 9600, timeout=0) as port:
-        status, lines = await play_shopper(sims, "--takes", "2", "--returns", "1", "--pace", "0.05")
-        assert b"CODE\r" in port.read(4096)
+        async with asyncio.TaskGroup() as group:
+            visit = group.create_task(play_shopper(sims, "--takes", "2", "--returns", "1", "--pace", "0.05"))
+            heard = b""
+            while b"CODE\r" not in heard:
+                heard += port.read(4096)
+                await asyncio.sleep(0.01)
+        status, lines = visit.result()
     assert status == 0
     assert [line["says"].split()[0] for line in (lines[0], lines[1], lines[-2], lines[-1])] == ["shows", "opens", "closes", "leaves"]
     after = (await shopper.state())["slots"]
