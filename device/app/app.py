@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -254,6 +255,9 @@ class App:
         heard = all(lock in live.relay_unlocked or live.online.get(lock) is False for lock in self._core.store.plan.locks)
         if heard or moment.uptime - started > READY_WITHIN_S:
             self._ready = True
+            # What a start has made stays until the end: the collector need not look at it again each time.
+            gc.collect()
+            gc.freeze()
             watchdog.ready("selling")
             devices = [device.id for device in self._core.store.plan.layout.devices]
             lost = [device for device in devices if live.online.get(device) is False]

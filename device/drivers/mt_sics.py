@@ -62,10 +62,11 @@ class MtSicsDialogue:
                 continue
             self._heartbeat.heard(at)
             if isinstance(message, Weight | OutOfRange):
-                readings += self._valued(message, at)
+                self._valued(message, at, readings)
             else:
                 send += self._answered(message, at, readings)
-        return Turn(readings + self._noise.report(at), send)
+        readings += self._noise.report(at)
+        return Turn(readings, send)
 
     def tick(self, at: float) -> Turn:
         send = b""
@@ -77,14 +78,19 @@ class MtSicsDialogue:
                     send = self._poll(at)
         return Turn(self._noise.report(at), send, self._heartbeat.missed(at))
 
-    def _valued(self, message: Weight | OutOfRange, at: float) -> list[Reading]:
+    def _valued(self, message: Weight | OutOfRange, at: float, readings: list[Reading]) -> None:
         if self._step == "asking":  # it still streams from before: the firmware comes first
-            return []
+            return
         if self._step == "polling":
             self._act_at = max(at, self._polled_at + self._period)
         else:
             self._step, self._act_at = "streaming", at + ANSWER_S
-        return self._rise(at) + (self._plate.weighed(message, at) if isinstance(message, Weight) else self._plate.out_of_range(message, at))
+        if not self._up:
+            readings += self._rise(at)
+        if isinstance(message, Weight):
+            self._plate.weighed(message, at, readings)
+        else:
+            readings += self._plate.out_of_range(message, at)
 
     def _answered(self, message: Refused | Told, at: float, readings: list[Reading]) -> bytes:
         """The answer to an answer that is no value."""

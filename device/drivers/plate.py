@@ -15,13 +15,14 @@ class Plate:
         self._device = device
         self._fault: str | None = None
 
-    def weighed(self, message: Weight, at: float) -> list[Reading]:
-        """A weight; a fault where its unit is no weight."""
-        grams = message.grams
+    def weighed(self, message: Weight, at: float, readings: list[Reading]) -> None:
+        """A weight; a fault where its unit is no weight. Goes to the end of ``readings``, for all but a few readings are made here."""
+        grams = message.value if message.unit == "g" else message.grams
         if grams is None:
-            return self.faulty("out_of_range", at, f"the scale shows {message.unit!r}, not a weight")
+            readings += self.faulty("out_of_range", at, f"the scale shows {message.unit!r}, not a weight")
+            return
         self._fault = None
-        return [WeightReading(self._device, at, (grams,), message.stable)]
+        readings.append(WeightReading(self._device, at, (grams,), message.stable))
 
     def out_of_range(self, message: OutOfRange, at: float) -> list[Reading]:
         """Over the scale's range or under it."""

@@ -55,8 +55,9 @@ class StreamDialogue:
             if isinstance(message, Noise):
                 self._noise.add(message)
             else:
-                readings += self._said(message, at)
-        return Turn(readings + self._noise.report(at))
+                self._said(message, at, readings)
+        readings += self._noise.report(at)
+        return Turn(readings)
 
     def tick(self, at: float) -> Turn:
         send = b""
@@ -64,16 +65,16 @@ class StreamDialogue:
             send, self._asked_at, self._ask_at = WEIGH, at, at + QUIET_S
         return Turn(self._noise.report(at), send, self._heartbeat.missed(at))
 
-    def _said(self, message: Message, at: float) -> list[Reading]:
+    def _said(self, message: Message, at: float, readings: list[Reading]) -> None:
         self._heartbeat.heard(at)
         self._ask_at = max(at, self._asked_at + self._period) if self._decoder.polled else at + QUIET_S
-        readings: list[Reading] = [] if self._up else [DeviceUp(self._device, at)]
-        self._up = True
+        if not self._up:
+            self._up = True
+            readings.append(DeviceUp(self._device, at))
         match message:
             case Weight():
-                readings += self._plate.weighed(message, at)
+                self._plate.weighed(message, at, readings)
             case OutOfRange():
                 readings += self._plate.out_of_range(message, at)
             case Refused():
                 readings += self._plate.faulty("not_executable", at, f"answers {message.code!r}")
-        return readings

@@ -30,7 +30,7 @@ class Board:
         self._publish = publish
         self._telemetry = telemetry
         self._devices_told: dict[str, tuple[str, str | None, float]] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, dict[str, Any]] = {}
 
     def levels(self, moment: Moment) -> None:
         """Zones and slots; those that have left the plan are cleared."""
@@ -38,10 +38,11 @@ class Board:
         shown = {f"zone/{zone}": store.zone_view(zone, moment) for zone in store.plan.zones}
         shown |= {f"slot/{slot}": store.slot_view(slot, moment) for slot in store.plan.slots}
         for topic, payload in shown.items():
-            self._publish(topic, payload)
-        for topic in self._told - shown.keys():
+            if self._told.get(topic) != payload:
+                self._publish(topic, payload)
+        for topic in self._told.keys() - shown.keys():
             self._publish(topic, None)
-        self._told = set(shown)
+        self._told = shown
 
     def devices(self, moment: Moment) -> None:
         """Devices: at once when their state changes, their counters each minute."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from device.domain.effects import Calibrate, DriveLock, Effect, Reload, Reply, Resend
 from device.domain.envelope import Origin
-from device.domain.facts import LockDriven, TraceCaptured
+from device.domain.facts import LockDriven, PlateMoving, TraceCaptured
 from device.domain.moment import Moment
 from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
@@ -31,6 +31,8 @@ HELD_RECORDS = 10_000
 RETRY_S = 1.0
 SECOND_S = 1.0
 CLOCK_EVERY_S = 10.0
+_UNSEEN = frozenset({PlateMoving, TraceCaptured})
+"""What no level shows. A hand on a shelf of 128 slots would otherwise have them all looked at again."""
 TRIM_EVERY_S = 60.0
 
 
@@ -137,7 +139,7 @@ class Engine:
         self._undone += [done for _, done in taken if done]
         if durable:
             self._tell_done()
-        if inputs:
+        if not all(type(what) in _UNSEEN for what in inputs):
             self._outlets.levels(moment)
         await self._tidy(moment)
         if durable and self._since_snapshot >= SNAPSHOT_EVERY:

@@ -8,6 +8,8 @@ of one longer than ``RING_S`` the middle is left out.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 from device.domain.facts import TraceCaptured, WeightStep
@@ -23,9 +25,16 @@ PENDING_MAX = 16
 _Samples = tuple[tuple[float, float], ...]
 
 
+class _Before(NamedTuple):
+    """What was set aside when a movement began, and the reading with which it ended."""
+
+    samples: _Samples
+    last: WeightReading
+
+
 class _Pending(NamedTuple):
     step: WeightStep
-    before: _Samples
+    before: _Before | None
     calibration: Calibration
 
 
@@ -36,7 +45,7 @@ class Evidence:
 
     def __init__(self, rate_hz: float) -> None:
         self.ring: deque[WeightReading] = deque(maxlen=_ring_size(rate_hz))
-        self._before: dict[int, _Samples] = {}
+        self._before: dict[int, _Before] = {}
         self._pending: deque[_Pending] = deque()
         self.due = float("inf")
         """When the oldest capture is complete."""
@@ -49,14 +58,16 @@ class Evidence:
         """A movement began: set the time before it aside."""
         if not self.ring:
             return
-        since = self.ring[-1].at - BEFORE_S - 1.0
-        self._before[channel] = _samples(self.ring, channel, calibration, since, self.ring[-1].at)
+        last = self.ring[-1]
+        since = last.at - BEFORE_S - 1.0
+        newest = takewhile(lambda reading: reading.at > since, reversed(self.ring))
+        self._before[channel] = _Before(_samples(newest, channel, calibration), last)
 
     def keep(self, step: WeightStep, calibration: Calibration) -> list[TraceCaptured]:
         """A step came of the movement: capture it, and whatever this pushes out."""
-        before = self._before.pop(step.channel, ())
-        if before and before[-1][0] < step.began_at:
-            before = ()
+        before = self._before.pop(step.channel, None)
+        if before is not None and before.last.at < step.began_at:
+            before = None
         self._pending.append(_Pending(step, before, calibration))
         pushed_out = [self._complete(step.at)] if len(self._pending) > PENDING_MAX else []
         self.due = self._pending[0].step.at + AFTER_S
@@ -72,25 +83,27 @@ class Evidence:
 
     def _complete(self, at: float) -> TraceCaptured:
         step, before, calibration = self._pending.popleft()
-        since = before[-1][0] if before else step.began_at - BEFORE_S
-        rest = _samples(self.ring, step.channel, calibration, since, step.at + AFTER_S)
-        samples = tuple(
-            (round(when - step.began_at, 4), round(grams, 3)) for when, grams in before + rest if when >= step.began_at - BEFORE_S
-        )
-        return TraceCaptured(step.evidence, step.scale, step.channel, at, step.began_at, step.delta, step.sd, samples)
+        since, upto = step.began_at - BEFORE_S, step.at + AFTER_S
+        newest = dropwhile(lambda reading: reading.at > upto, reversed(self.ring))
+        if before is None:
+            samples = _samples(takewhile(lambda reading: reading.at >= since, newest), step.channel, calibration)
+        else:
+            # By the reading itself, not by its time: those that came in one piece bear the same.
+            last = before.last
+            after = takewhile(lambda reading: reading is not last and reading.at >= last.at, newest)
+            samples = before.samples + _samples(after, step.channel, calibration)
+        began = step.began_at
+        told = tuple([(round(when - began, 4), round(grams, 3)) for when, grams in samples if when >= since])
+        return TraceCaptured(step.evidence, step.scale, step.channel, at, began, step.delta, step.sd, told)
 
 
 def _ring_size(rate_hz: float) -> int:
     return round(RING_S * rate_hz) + 1
 
 
-def _samples(ring: deque[WeightReading], channel: int, calibration: Calibration, after: float, upto: float) -> _Samples:
-    """What a channel read in (after, upto], in grams; a sample without a value for it is left out."""
+def _samples(backwards: Iterable[WeightReading], channel: int, calibration: Calibration) -> _Samples:
+    """What a channel read, in grams and in the order of time; a sample without a value for it is left out."""
     zero, per_gram = calibration
-    found = []
-    for reading in ring:
-        if after < reading.at <= upto and channel <= len(reading.values):
-            raw = reading.values[channel - 1]
-            if raw == raw:
-                found.append((reading.at, (raw - zero) / per_gram))
-    return tuple(found)
+    index = channel - 1
+    found = [(reading.at, (reading.values[index] - zero) / per_gram) for reading in backwards if index < len(reading.values)]
+    return tuple([(at, grams) for at, grams in reversed(found) if grams == grams])

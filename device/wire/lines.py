@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from device.wire.noise import Noise
 
 
@@ -15,7 +13,7 @@ class Lines:
 
     def __init__(self, limit: int, ends: bytes = b"\r\n") -> None:
         self._limit = limit
-        self._end = re.compile(b"[" + re.escape(ends) + b"]")
+        self._end, *self._others = [bytes([end]) for end in ends]
         self._held = b""
         self._overlong = False
 
@@ -26,10 +24,12 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes | Noise]:
         """The lines that ended in ``data``, without their ends."""
-        if self._end.search(data) is None and not self._overlong and len(self._held) + len(data) <= self._limit:
+        for other in self._others:
+            data = data.replace(other, self._end)
+        if self._end not in data and not self._overlong and len(self._held) + len(data) <= self._limit:
             self._held += data
             return []
-        *lines, rest = self._end.split(self._held + data)
+        *lines, rest = (self._held + data).split(self._end)
         out: list[bytes | Noise] = []
         for line in lines:
             if self._overlong or len(line) > self._limit:

@@ -37,7 +37,10 @@ class Decoder:
         out: list[Message | Noise] = []
         for line in self._lines.feed(data):
             message = line if isinstance(line, Noise) else _message(line)
-            out += _behind_noise(line) if isinstance(message, Noise) and isinstance(line, bytes) else [message]
+            if isinstance(message, Noise) and isinstance(line, bytes):
+                out += _behind_noise(line)
+            else:
+                out.append(message)
         return out
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 GRAMS = {"g": 1.0, "kg": 1000.0, "mg": 0.001, "t": 1e6, "lb": 453.59237, "oz": 28.349523125}
 """Grams in one of each unit. Pound and ounce are avoirdupois (international yard and pound agreement of 1959)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A weight in the unit that the scale shows. ``stable`` None where the dialect does not say."""
 
     value: float
@@ -19,7 +19,7 @@ class Weight:
     @property
     def grams(self) -> float | None:
         """None where the unit is no weight, e.g. pieces or percent."""
-        factor = GRAMS.get(self.unit.lower())
+        factor = GRAMS.get(self.unit) or GRAMS.get(self.unit.lower())
         return None if factor is None else self.value * factor
 
 
