@@ -13,7 +13,9 @@ from device.domain.readings import Reading
 from device.store.inputs import Happening
 
 EDGES = 256
-"""So many facts may wait; then drivers leave their ports alone until there is room."""
+"""So many facts may wait, and ``EDGES_A_PLATE`` for each plate; then drivers leave their ports alone until there is room."""
+EDGES_A_PLATE = 4
+"""At a start all plates tell at once that they are trusted, and their weight: that is no overload, which is told from half of it on."""
 
 
 class Listener(Protocol):
@@ -27,7 +29,8 @@ class Listener(Protocol):
 class Inbox:
     """A queue with a bound for drivers, none for commands and happenings: those come one at a time, and wait for their outcome."""
 
-    def __init__(self, sense: Callable[[Sequence[Reading]], list[Fact]], due: Callable[[], float | None]) -> None:
+    def __init__(self, sense: Callable[[Sequence[Reading]], list[Fact]], due: Callable[[], float | None], plates: int = 0) -> None:
+        self.bound = EDGES + EDGES_A_PLATE * plates
         self._sense = sense
         self._due = due
         self._sleeps_until = 0.0
@@ -41,7 +44,7 @@ class Inbox:
 
     @property
     def full(self) -> bool:
-        return len(self._waiting) >= EDGES
+        return len(self._waiting) >= self.bound
 
     def put(self, readings: Sequence[Reading]) -> None:
         self.samples += len(readings)

@@ -14,7 +14,7 @@ from device.domain.moment import Moment
 from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
 from device.engine.core import Core
-from device.engine.inbox import EDGES, Inbox
+from device.engine.inbox import Inbox
 from device.engine.records import dump_state, row_of
 from device.errors import JournalFull
 from device.journal import Evidence, Journal, Room, Row, Trace, encode
@@ -77,7 +77,8 @@ class Engine:
     ) -> None:
         self.core = core
         self.clock = clock
-        self.inbox = Inbox(core.facts, lambda: core.sensing.deadline)
+        plates = sum(scale.channels for scale in core.store.plan.layout.scale)
+        self.inbox = Inbox(core.facts, lambda: core.sensing.deadline, plates)
         self.written = 0
         self._journal = journal
         self._locks = locks
@@ -173,7 +174,7 @@ class Engine:
         if moment.uptime >= self._next_clock:
             self._next_clock = moment.uptime + CLOCK_EVERY_S
             own += self._look_at_clock()
-        overload = Overload(self._most_waiting if self._most_waiting >= EDGES // 2 else 0, self._journal.pressure.aside)
+        overload = Overload(self._most_waiting if self._most_waiting >= self.inbox.bound // 2 else 0, self._journal.pressure.aside)
         self._most_waiting = 0
         if overload != self._told_overload:
             self._told_overload = overload
