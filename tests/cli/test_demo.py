@@ -1,0 +1,57 @@
+"""``smartstore demo``: what it leaves behind, what it refuses, and how it ends. That shoppers buy is the walk-through's."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from device.cli.demo import LOCK, PREFIX, command, sweep, temporary_folder
+
+WITHIN_S = 45.0
+
+
+def test_what_a_killed_demo_left_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
+    dead, making, other = tmp_path / f"{PREFIX}dead", tmp_path / f"{PREFIX}making", tmp_path / "other"
+    for folder in (dead, making, other):
+        folder.mkdir()
+    for folder in (dead, other):
+        (folder / LOCK).touch()
+    (tmp_path / f"{PREFIX}link").symlink_to(other)
+    with temporary_folder(tmp_path) as living:
+        sweep(tmp_path)
+        assert living.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", f"{PREFIX}link", f"{PREFIX}making"]
+    assert (other / LOCK).exists()
+
+
+@pytest.mark.parametrize("arguments", [("--pace", "0"), ("--pace", "-1"), ("--pace", "1000"), ("--shoppers", "-1"), ("--shoppers", "many")])
+def test_an_impossible_number_is_refused(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.output
+
+
+@pytest.mark.timeout(120)
+async def test_ctrl_c_ends_it_with_a_goodbye_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-m", "device", "demo", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    async with asyncio.timeout(WITHIN_S):
+        while "arrives with a code" not in "".join(said[-1:]):
+            said.append((await process.stdout.readline()).decode())
+            assert said[-1], said
+        process.send_signal(signal.SIGINT)
+        said.append((await process.stdout.read()).decode())
+        assert await process.wait() == 0
+    assert "Times are the store's (Europe/Rome).\n" in said
+    assert f"watch along with: {sys.executable} -m device watch --url mqtt://127.0.0.1:" in said[0]
+    assert said[-1].endswith("The demo is over. Goodbye; nothing of it is left behind.\n")
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240  # nothing else runs by now
