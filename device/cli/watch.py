@@ -49,6 +49,8 @@ SENTENCES = {
     "stock.low": "{slot} runs low: {count} x {gtin}",
     "stock.out": "{slot} is empty: {gtin}",
     "stock.misplaced": "{gtin} stands in the wrong place, {slot}",
+    "stock.reported": "{zone} accounts for its day",
+    "shelf.engagement": "{zone} tells how its products fared",
     "alarm.raised": "ALARM {kind} at {place}: {details} [{alarm}]",
     "alarm.cleared": "alarm {kind} at {place} is over, cleared by {by} [{alarm}]",
     "temperature.recorded": "{zone} {mean} °C, {min} to {max}, {samples} samples of {thermometer}",

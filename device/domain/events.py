@@ -370,6 +370,64 @@ class StockOut:
 
 
 @dataclass(frozen=True, slots=True)
+class StockLine:
+    """One product in one slot, over a day.
+
+    ``sold`` are units that somebody was charged for or that were handed out, ``counted`` corrections by a count, ``shrink`` units that left
+    otherwise (negative: turned up). Where both are known,
+    ``count`` is ``opening - sold + restocked + counted - shrink``.
+    ``days_of_cover``: how long ``count`` lasts at the mean of the last 28 days; None where nothing was sold. ``misplaced``: what stands in
+    the slot and belongs elsewhere.
+    """
+
+    slot: str
+    gtin: str
+    count: int | None
+    capacity: int
+    opening: int | None
+    sold: int
+    restocked: int
+    counted: int
+    shrink: int
+    misplaced: int
+    days_of_cover: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockReported:
+    """A zone's stock at the end of a day of the store. ``from`` is None the first time."""
+
+    TYPE: ClassVar[str] = "stock.reported"
+    zone: str
+    from_: Annotated[str | None, Field(alias="from")]
+    to: str
+    lines: tuple[StockLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEngagement:
+    """What people did with a product. ``in_hand_s`` is the mean of what was put back, ``conversion`` sold ÷ picks; None of nothing."""
+
+    gtin: str
+    picks: int
+    put_backs: int
+    sold: int
+    in_hand_s: float | None
+    conversion: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEngagement:
+    """How products fared since the last time, about an hour ago. Nothing in it says who, or in how many visits."""
+
+    TYPE: ClassVar[str] = "shelf.engagement"
+    zone: str
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    products: tuple[ProductEngagement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StockMisplaced:
     """A product stands in a slot that is not its own (``count`` of them now)."""
 
@@ -538,6 +596,8 @@ Event = (
     | StockLow
     | StockOut
     | StockMisplaced
+    | StockReported
+    | ShelfEngagement
     | AlarmRaised
     | AlarmCleared
     | TemperatureRecorded

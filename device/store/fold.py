@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from device.domain import events
-from device.store import notes
+from device.store import counting, notes
 from device.store.notes import Record
 from device.store.state import Alarm, Calibration, LockState, OrderState, Pick, SeenCommand, Session, SlotState, State, ZoneState
 
@@ -17,9 +17,17 @@ def apply(state: State, record: Record) -> None:
     state.uptime, state.wall, state.trusted, state.boot = moment.uptime, moment.wall, moment.trusted, moment.boot
     if record.seq is not None:
         state.seq = record.seq
+    counting.count(state.tally, record, _is_shopping(state, record))
     change = _CHANGES.get(type(record.what))
     if change:
         change(state, record.what, record)
+
+
+def _is_shopping(state: State, record: Record) -> bool:
+    """Whether a record belongs to a session that may buy."""
+    session = getattr(record.what, "session", None)
+    visitor = state.zones[record.subject].visitor(session) if isinstance(session, str) and record.subject in state.zones else None
+    return visitor is not None and visitor.purpose in ("shop", "pickup")
 
 
 def zone_of(state: State, zone: str) -> ZoneState:

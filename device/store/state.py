@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
+from device.store.tally import Tally
 
 Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
 
@@ -170,6 +171,7 @@ class State:
     catalogue: list[dict[str, Any]] | None = None
     planogram: list[dict[str, Any]] | None = None
     receipts_from: int | None = None
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from device.store import (
     entrance,
     inputs,
     kinds,
+    reports,
     rooms,
     sales,
     sessions,
@@ -155,6 +156,10 @@ class Store:
                 doors.retry(turn, place)
             case "record":
                 self.cold.record(turn, place)
+            case "engagement":
+                reports.tell_engagement(turn, place)
+            case "stock":
+                reports.tell_stock(turn, place)
             case "warm" | "cold" | "blind":
                 self.cold.too_long(turn, kind, place)
             case _:
@@ -193,6 +198,7 @@ class Store:
         if (wanted is None) != (self.state.receipts_from is None):
             turn.note(ReceiptsFrom(wanted))
         self.cold.begin(turn)
+        reports.begin(turn)
 
     def _forget_places(self, turn: Turn) -> None:
         """What has left the configuration: its session ends, with review, its alarms are over, its counts mean nothing."""

@@ -36,6 +36,8 @@ def sentence(event: Event, names: Names) -> Sentence | None:
             return _of_a_session(event, names)
         case events.StockChanged() | events.StockLow() | events.StockOut() | events.StockMisplaced():
             return _of_stock(event, names)
+        case events.StockReported() | events.ShelfEngagement():
+            return None
         case events.AlarmRaised() | events.AlarmCleared():
             return _of_an_alarm(event, names)
         case events.TemperatureRecorded() | events.ExcursionStarted() | events.ExcursionEnded():

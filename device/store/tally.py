@@ -1,0 +1,54 @@
+"""What is counted over time, apart from what stands where: how products fare in people's hands, and why counts changed.
+
+It is part of the state, folded by ``counting`` from the journalled events. None of it knows who anybody was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Interest:
+    """What people did with a product. ``in_hand_s`` is summed over the items that were put back."""
+
+    picks: int = 0
+    put_backs: int = 0
+    sold: int = 0
+    in_hand_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Flow:
+    """A product's count in a slot since the last report: what it was then, and the net change by cause.
+
+    ``sold_days`` are the units sold on each day before, the oldest first.
+    """
+
+    opening: int | None = None
+    moved: dict[str, int] = field(default_factory=dict)
+    sold_days: list[int] = field(default_factory=list)
+
+    @property
+    def sold(self) -> int:
+        return -self.moved.get("taken", 0) - self.moved.get("returned", 0)
+
+    @property
+    def shrunk(self) -> int:
+        """Units that left without anybody being charged, less those that turned up again."""
+        return -self.moved.get("unexplained", 0) - self.moved.get("gap", 0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """``interest`` by zone and GTIN, ``flows`` by slot and GTIN.
+
+    ``in_hand`` are the uptimes at which a session's items were taken, by GTIN; ``since`` is the Unix time from which a zone's next
+    engagement counts, ``reported`` that of its last stock report.
+    """
+
+    interest: dict[str, dict[str, Interest]] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    in_hand: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    flows: dict[str, dict[str, Flow]] = field(default_factory=dict)
+    reported: dict[str, float] = field(default_factory=dict)
