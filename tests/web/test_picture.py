@@ -67,6 +67,8 @@ TOLD: list[tuple[Event, str | None, Tone]] = [
     (events.StockOut("A1", WINE, 0, 1, "taken"), "A1 is out of Riesling 75 cl", "warn"),
     (events.StockMisplaced("A1", GIN, 1, 0, "returned"), "A1: 1 × Gin 70 cl in the wrong place", "warn"),
     (events.StockMisplaced("A1", GIN, 0, 1, "taken"), "A1: Gin 70 cl is no longer in the wrong place", "good"),
+    (events.StockReported("fridge", None, "2026-11-23T00:00:00.000+01:00", ()), None, "plain"),
+    (events.ShelfEngagement("fridge", "2026-11-22T12:00:00.000+01:00", "2026-11-22T13:00:00.000+01:00", ()), None, "plain"),
     (events.AlarmRaised("a1", "too_warm", "fridge", HOT), "Alarm. It is too warm: 13.2 °C, the limit is 12 °C", "alarm"),
     (events.AlarmCleared("a1", "tamper", None, {"note": SECRET}, SECRET), "Alarm acknowledged. Somebody tampers with the store", "good"),
     (events.AlarmRaised("a2", "device_lost", "fridge", {"device": "board"}), None, "alarm"),
