@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from device.config import Configuration, load
+from device.domain.readings import FaultReading
 from device.drivers import DRIVERS
+from device.sensing import trust
 
 PAGES = Path(__file__).parents[2] / "docs" / "hardware"
 KEY = "8A1F6B02C94D37E5A0B19C83D276F54E"
@@ -89,3 +91,10 @@ def test_no_link_of_a_page_leads_nowhere() -> None:
     for page in PAGES.glob("*.md"):
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_word_for_what_is_wrong_is_explained() -> None:
+    page = (PAGES / "README.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`([a-z_]+)`", "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))))
+    words = set(re.findall(r"``([a-z_]+)``", f"{trust.__doc__} {(FaultReading.__doc__ or '').partition('is one of')[2]}"))
+    assert words - {"channel", "lost"} <= explained, "lost is told as device.lost"
