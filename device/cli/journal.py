@@ -6,9 +6,9 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from device.cli.chart import chart
+from device.cli.evidence import decided, picture
 from device.cli.output import json_option, say, wrapped
 from device.config import load, simulated_journal
 from device.config.faults import did_you_mean
@@ -47,6 +48,8 @@ class Source:
 
     path: Path
     timezone: ZoneInfo
+    products: Mapping[str, str] = field(default_factory=dict)
+    """Names by GTIN; none where only the journal is known."""
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
@@ -103,12 +106,14 @@ def _is_there(path: Path) -> bool:
 
 
 def _configured(config: Path, simulated: bool) -> Source:
-    layout = load(config).layout
+    configuration = load(config)
+    layout = configuration.layout
     path, apart = layout.journal.path, simulated_journal(layout.journal.path)
     if not simulated and _is_there(apart) and not _is_there(path):
         click.echo(f"{path} is not there yet; this is {apart}, of simulated runs", err=True)
         simulated = True
-    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone))
+    names = {gtin: product.name for gtin, product in configuration.products.items()}
+    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone), names)
 
 
 @command.command("show", short_help="Print the events, oldest first.")
@@ -309,12 +314,14 @@ def _verdict(found: Verdict, broken: str | None) -> str:
 @command.command("evidence", short_help="Draw the trace of a pick.")
 @click.argument("id_", metavar="ID")
 @json_option
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it as a picture into FILE as well.")
 @click.pass_context
-def evidence(context: click.Context, id_: str, as_json: bool) -> None:
-    """Draw the trace of a pick: grams over seconds, with its step marked."""
+def evidence(context: click.Context, id_: str, as_json: bool, png: Path | None) -> None:
+    """Draw the trace of a pick: grams over seconds, with its step marked, and say what was made of it."""
     source: Source = context.obj
     with source.opened() as archive:
         blob = evidence_of(archive, id_)
+        made_of_it = decided(rows_after(archive, 0), id_, source.products) if blob is not None else []
     if blob is None:
         raise StoreError(f"there is no evidence {id_}, or no longer")
     try:
@@ -323,5 +330,10 @@ def evidence(context: click.Context, id_: str, as_json: bool) -> None:
         raise StoreError(f"evidence {id_}: {error}") from None
     began = rfc3339(trace.began_at, source.timezone)
     title = f"{id_}: {trace.delta:+.1f} g ± {trace.sd:.1f} g, from {began} (0 s, dotted)"
-    drawing = "\n".join([title, *chart(trace.samples, mark=0.0)])
-    say(as_json, drawing, id=id_, began_at=began, delta=trace.delta, sd=trace.sd, samples=trace.samples)
+    if png is not None:
+        try:
+            png.write_bytes(picture(trace, f"{id_}   {began}", made_of_it))
+        except OSError as error:
+            raise StoreError(f"{png}: {error.strerror}") from None
+    drawing = "\n".join([title, *chart(trace.samples, mark=0.0), *made_of_it])
+    say(as_json, drawing, id=id_, began_at=began, delta=trace.delta, sd=trace.sd, samples=trace.samples, decided=made_of_it)

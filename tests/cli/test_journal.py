@@ -6,8 +6,10 @@ import asyncio
 import json
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,9 +18,11 @@ from click.testing import CliRunner, Result
 
 from device.cli import smartstore
 from device.cli.chart import chart
+from device.config import load
 from device.domain.envelope import Origin, render
-from device.domain.events import DoorOpened, StockLow, StoreStopping
+from device.domain.events import AlarmRaised, Alternative, DoorOpened, ItemTaken, StockLow, StoreStopping
 from device.domain.moment import Moment
+from device.errors import StoreError
 from device.journal import Evidence, Journal, Row, Trace, encode
 from tests.journal.writing import edit
 
@@ -184,6 +188,67 @@ def test_evidence_is_drawn_with_its_step_marked(store: Path) -> None:
     assert lines[-1].split() == ["-3.0", "s", "3.9", "s"]
     assert sum("┊" in line for line in lines[1:-2]) > 5
     assert json.loads(_run(store, "evidence", "step-1", "--json").stdout)["delta"] == -750.0
+
+
+def test_evidence_says_what_was_made_of_it_and_is_drawn_as_a_picture(store: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(EXAMPLES, folder)
+    gtin = next(iter(load(folder / "cabinet.toml").products))
+    asyncio.run(_picked(folder / "journal.db", gtin))
+    shown = _run(folder / "cabinet.toml", "evidence", "step-1", "--png", str(tmp_path / "step.png"))
+    assert shown.exit_code == 0, shown.output
+    name = load(folder / "cabinet.toml").products[gtin].name
+    assert f"1 × {name} at A1, 99.80% sure (event 1, session.item_taken)" in shown.stdout
+    assert "or 2 × 00000000000017, 0.15%" in shown.stdout
+    assert "unexplained removal (event 2, alarm.raised)" in shown.stdout
+    size, pixels = _pixels((tmp_path / "step.png").read_bytes())
+    assert size == (960, 540)
+    assert len(set(pixels)) > 20
+    assert (11, 110, 153) in pixels, "the trace"
+    refused = _run(folder / "cabinet.toml", "evidence", "step-1", "--png", str(tmp_path / "no" / "step.png"))
+    assert isinstance(refused.exception, StoreError)
+
+
+async def _picked(path: Path, gtin: str) -> None:
+    journal = Journal.open(path, max_mb=16, keep_days=400)
+    samples = tuple((n / 10, 1500.0 if n < 0 else max(750.0, 1500.0 - n * 150)) for n in range(-30, 40))
+    origin = Origin("demo-cellar", journal.epoch, ZoneInfo("Europe/Rome"), False)
+    moment = Moment(uptime=100.0, wall=NOON, trusted=True, boot="b00t")
+    other = (Alternative("00000000000017", 2, 0.0015),)
+    taken = ItemTaken("s-1", "A1", gtin, 1, 750.0, 0.42, 0.998, other, (), "step-1", 900, None)
+    alarm = AlarmRaised("a-1", "unexplained_removal", "fridge", {"slot": "A1", "evidence": "step-1"})
+    try:
+        rows = [
+            Row(1, taken.TYPE, NOON, render(taken, "fridge", 1, moment, origin)),
+            Row(2, alarm.TYPE, NOON, render(alarm, "fridge", 2, moment, origin)),
+        ]
+        await journal.commit(rows, evidence=[Evidence("step-1", 2, NOON, encode(Trace(NOON, samples, -750.0, 0.42)))])
+    finally:
+        await journal.close()
+
+
+def _pixels(png: bytes) -> tuple[tuple[int, int], list[tuple[int, int, int]]]:
+    """Width and height, and the colour of each pixel, read by the PNG specification; checks each chunk's sum."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    at, packed, size = 8, b"", (0, 0)
+    while at < len(png):
+        (length,), kind = struct.unpack(">I", png[at : at + 4]), png[at + 4 : at + 8]
+        body = png[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", png[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
+        if kind == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+            assert body[8:] == bytes([8, 2, 0, 0, 0])
+        packed += body if kind == b"IDAT" else b""
+        at += 12 + length
+    raw = zlib.decompress(packed)
+    stride = 3 * size[0]
+    above, pixels = bytes(stride), []
+    for row in range(size[1]):
+        start = row * (stride + 1)
+        assert raw[start] == 2
+        above = bytes((byte + over) & 255 for byte, over in zip(raw[start + 1 : start + 1 + stride], above, strict=True))
+        pixels += [(above[x], above[x + 1], above[x + 2]) for x in range(0, stride, 3)]
+    return size, pixels
 
 
 def test_evidence_that_is_not_there_is_a_plain_failure(store: Path) -> None:
