@@ -53,6 +53,9 @@ class Cable:
         self._near = -1
         self.path.unlink()
 
+    def carried(self, data: bytes) -> None:
+        """What the driver has sent, on its way."""
+
     def say(self, data: bytes) -> None:
         """Bytes that no board sent."""
         os.write(self._near, data)
@@ -78,7 +81,9 @@ class Cable:
             os.write(self._near, data)
 
     def _to_board(self) -> None:
-        os.write(self._far, os.read(self._near, 4096))
+        data = os.read(self._near, 4096)
+        self.carried(data)
+        os.write(self._far, data)
 
 
 class Boards:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import pkgutil
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import serial
 
+import firmware_sims
 from firmware_sims import modbus, r200, uhfreader18
 from firmware_sims.ds18b20 import Ds18b20
 from firmware_sims.faults import Babble, Corrupt, Delay, Drop, Faulty, Freeze, Merge, Split
@@ -21,6 +25,7 @@ from firmware_sims.modbus import RtuSlave, TcpSlaves
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
 from firmware_sims.modbus_relay import RelayBoard
 from firmware_sims.mt_sics import MtSicsScale
+from firmware_sims.osdp import OsdpDevice
 from firmware_sims.r200 import R200
 from firmware_sims.rdm6300 import Rdm6300
 from firmware_sims.serve import Rig, served
@@ -29,6 +34,7 @@ from firmware_sims.sim import Recorded, Sim
 from firmware_sims.stream import StreamScale
 from firmware_sims.uhfreader18 import UhfReader18
 from firmware_sims.wiegand import WiegandBridge
+from tests.capture import capture
 
 EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 TICKS = 400
@@ -93,7 +99,31 @@ DEVICES: dict[str, Callable[[], Wired]] = {
     "line": shown(LineReader, "06901234567892"),
     "rdm6300": shown(Rdm6300, "010063E9AE"),
     "wiegand": shown(WiegandBridge, "212:7041"),
+    "osdp": asked(lambda: OsdpDevice(101, bytes(range(16))), capture("osdp")["id"]),
 }
+OWN_WIRE = {
+    "LlrpReader": "llrpkit's emulator is a server by itself, with faults of its own",
+    "Bus": "several of them",
+    "Faulty": "the wrapper",
+}
+"""Simulated devices that no fault is put on here, and why."""
+
+
+def test_every_simulated_device_has_its_faults_tried() -> None:
+    modules = [
+        import_module(f"firmware_sims.{module.name}")
+        for module in pkgutil.iter_modules(firmware_sims.__path__)
+        if module.name != "__main__"
+    ]
+    kinds = {
+        name
+        for module in modules
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and name != "Sim" and all(hasattr(kind, part) for part in ("receive", "tick", "power_cycle"))
+    }
+    tried = {type(make().sim).__name__ for make in DEVICES.values()}
+    assert kinds == tried | OWN_WIRE.keys()
+
 
 every_device = pytest.mark.parametrize("device", DEVICES)
 
