@@ -13,9 +13,11 @@ Sources: kernel ``Documentation/w1/slaves/w1_therm.rst`` (features, bit 1) and M
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 _SCRATCHPAD_BYTES = 9
+_BYTE = re.compile(rb"[0-9A-Fa-f]{2}")
 _LONGEST = 256
 _LOWEST_CELSIUS, _HIGHEST_CELSIUS = -55.0, 125.0
 _POWER_UP_SIXTEENTHS = 0x0550
@@ -68,11 +70,9 @@ def parse_w1_slave(text: bytes) -> Celsius | Fault:
 
 def _scratchpad(text: bytes) -> bytes | None:
     fields = text[:_LONGEST].split()[:_SCRATCHPAD_BYTES]
-    try:
-        values = [int(field, 16) for field in fields if len(field) == 2]
-    except ValueError:
+    if not all(_BYTE.fullmatch(field) for field in fields):
         return None
-    return bytes(values) if len(values) == _SCRATCHPAD_BYTES else None
+    return bytes(int(field, 16) for field in fields) if len(fields) == _SCRATCHPAD_BYTES else None
 
 
 def _approved(text: bytes) -> bool:

@@ -28,6 +28,8 @@ def test_a_temperature_is_read(name: str, celsius: float) -> None:
         ("empty", "no_answer", False),
         ("cut_short", "no_answer", False),
         ("not_hex", "no_answer", False),
+        ("minus", "no_answer", False),
+        ("plus", "no_answer", False),
     ],
 )
 def test_what_is_no_temperature_is_a_fault(name: str, fault: str, answered: bool) -> None:
