@@ -34,6 +34,8 @@ AlarmKind = Literal[
     "door_held",
     "too_warm",
     "too_cold",
+    "will_be_too_warm",
+    "cooling_strained",
     "probe_failed",
     "mains_lost",
     "journal_full",
@@ -288,7 +290,11 @@ class OrderResult:
 
 @dataclass(frozen=True, slots=True)
 class ColdChain:
-    """How warm the goods of a pickup were while they stood in the store."""
+    """How warm the goods of a pickup were while they stood in the store.
+
+    ``minutes_above`` counts against ``limit_celsius``, the lowest that a line or the zone has; ``gap_minutes`` have no record. ``held`` is
+    True where it was never above for the zone's ``over_for_s`` at a stretch, False where it was, None where a gap may hide that it was.
+    """
 
     from_: Annotated[str, Field(alias="from")]
     to: str
@@ -297,7 +303,9 @@ class ColdChain:
     mean_celsius: float | None
     mkt_celsius: float | None
     minutes_above: float | None
-    held: bool
+    held: bool | None
+    limit_celsius: float | None = None
+    gap_minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,7 +475,8 @@ class AlarmCleared:
 class TemperatureRecorded:
     """One interval of the cold-chain record.
 
-    Without a good sample ``celsius``, ``min``, ``max`` and ``mean`` are None: a gap is recorded as a gap.
+    Without a good sample ``celsius``, ``min``, ``max`` and ``mean`` are None: a gap is recorded as a gap. ``mkt`` is the mean kinetic
+    temperature (``device/domain/kinetic.py``), ``gap_s`` the part of the interval in which no temperature was believed.
     """
 
     TYPE: ClassVar[str] = "temperature.recorded"
@@ -480,11 +489,13 @@ class TemperatureRecorded:
     samples: int
     from_: Annotated[str, Field(alias="from")]
     to: str
+    mkt: float | None = None
+    gap_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ExcursionStarted:
-    """A zone left its temperature limits."""
+    """A zone left its temperature limits ``for_s`` ago: warm air that leaves within ``door_grace_s`` of the door's opening is none."""
 
     TYPE: ClassVar[str] = "temperature.excursion_started"
     zone: str
@@ -497,7 +508,7 @@ class ExcursionStarted:
 
 @dataclass(frozen=True, slots=True)
 class ExcursionEnded:
-    """A zone is back within its temperature limits."""
+    """A zone is back within its temperature limits. ``degree_minutes`` sums how far it was outside, while that was known."""
 
     TYPE: ClassVar[str] = "temperature.excursion_ended"
     zone: str

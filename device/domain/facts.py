@@ -176,7 +176,7 @@ class TemperatureKnown:
 
 @dataclass(frozen=True, slots=True)
 class ProbeFailed:
-    """No good reading for 15 s. ``reason`` as in ``FaultReading``, or ``stale``."""
+    """No good reading for 15 s. ``reason`` as in ``FaultReading``, or ``stale``, ``out_of_range``, ``power_up``, ``zero``, ``frozen``."""
 
     thermometer: str
     at: float

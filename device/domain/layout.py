@@ -109,6 +109,16 @@ class ZoneTemperature(Table):
     regime: Literal["wine", "food"] = "wine"
     over_for_s: Annotated[float, Field(ge=1)] = 1800.0
     record_every_s: Annotated[float, Field(ge=1)] = 300.0
+    door_grace_s: Annotated[
+        float, Field(ge=0, le=3600, description="warm air that is gone so long after the door was opened is no excursion")
+    ] = 300.0
+    foretell_s: Annotated[float, Field(ge=0, description="alarm will_be_too_warm so long before the limit is reached; 0: never")] = 3600.0
+    duty_limit: Annotated[float, Field(gt=0, le=1, description="alarm cooling_strained when the compressor runs for more of the time")] = (
+        0.8
+    )
+    probes_apart_celsius: Annotated[
+        float, Field(gt=0, description="two thermometers of the zone whose means of an hour are further apart are not both right")
+    ] = 3.0
 
     @field_validator("max_celsius")
     @classmethod
@@ -261,24 +271,29 @@ class RfidReader(Table):
     port: Port
 
 
-class Ds18b20(Table):
+class _Thermometer(Table):
     id: Id
     zone: Id
+    every_s: Annotated[float, Field(ge=1)] = 5.0
+    offset_celsius: Annotated[float, Field(ge=-10, le=10, description="what a calibration found is to be added to what it says")] = 0.0
+    frozen_after_s: Annotated[float, Field(ge=60, description="a value that has not moved by one step for so long is not believed")] = (
+        14_400.0
+    )
+    calibration: Annotated[str, Field(max_length=200, description="when, how and by whom it was compared; stands on the report")] = ""
+
+
+class Ds18b20(_Thermometer):
     driver: Literal["ds18b20"]
     serial: Annotated[str, *matching("28-[0-9a-f]{12}", "28- and 12 digits of 0-9 a-f, as the folder in /sys/bus/w1/devices is named")]
     port: Port = SysfsAddress("/sys/bus/w1/devices")
-    every_s: Annotated[float, Field(ge=1)] = 5.0
 
 
-class ModbusThermometer(Table):
-    id: Id
-    zone: Id
+class ModbusThermometer(_Thermometer):
     driver: Literal["modbus"]
     port: Port
     unit: Unit = 1
     register_: Annotated[int, Field(ge=0, le=65535, alias="register")] = 1
     divisor: Annotated[float, Field(gt=0)] = 10.0
-    every_s: Annotated[float, Field(ge=1)] = 5.0
 
 
 class CodeReader(Table):
@@ -355,10 +370,8 @@ class ForeignRfid(_Foreign):
     zone: Id
 
 
-class ForeignThermometer(_Foreign):
-    id: Id
-    zone: Id
-    every_s: Annotated[float, Field(ge=1)] = 5.0
+class ForeignThermometer(_Thermometer, _Foreign):
+    pass
 
 
 class ForeignReader(_Foreign):

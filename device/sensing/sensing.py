@@ -52,7 +52,9 @@ class Sensing:
         self._inputs = {each.id: InputSense(each.id) for each in layout.input}
         self._tags = {reader.id: TagSense(reader.id) for reader in layout.rfid}
         self._codes = {reader.id: CodeSense(reader.id) for reader in layout.reader}
-        self._thermometers = {each.id: TemperatureSense(each.id, each.every_s) for each in layout.thermometer}
+        self._thermometers = {
+            each.id: TemperatureSense(each.id, each.every_s, each.offset_celsius, each.frozen_after_s) for each in layout.thermometer
+        }
         self._health = {device.id: Health(device.id) for device in layout.devices}
         self._blind: set[str] = set()
         self._deadline: float | None = 0.0

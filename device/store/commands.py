@@ -12,7 +12,7 @@ from device.domain.effects import Calibrate, Reload, Resend
 from device.domain.law import forbids
 from device.domain.products import Product
 from device.errors import CommandRefused
-from device.store import alarms, answers, devices, doors, rooms, sales, sessions, stock, views
+from device.store import alarms, answers, devices, doors, orders, rooms, sales, sessions, stock, views
 from device.store.cold import ColdStore
 from device.store.entrance import is_busy
 from device.store.fold import calibration_key
@@ -176,18 +176,18 @@ def _any_forbidden(turn: Turn, sold: Set[str], products: Mapping[str, Product]) 
 
 
 def _revoke(turn: Turn, command: Command, wanted: args.Revoke, cold: ColdStore) -> None:
+    orders.require_room_for_revocations(turn, wanted.jti, wanted.subject)
     turn.note(Revoked(wanted.jti, wanted.subject))
     _done(turn, command)
 
 
 def _assign_order(turn: Turn, command: Command, wanted: args.AssignOrder, cold: ColdStore) -> None:
     zone = _known_zone(turn, wanted.zone)
-    lines: dict[str, int] = {}
-    for line in wanted.order.lines:
-        lines[line.gtin] = lines.get(line.gtin, 0) + line.quantity
+    lines = orders.lines_of(wanted.order)
     order = turn.state.orders.get(wanted.order.id)
     if not set(lines) <= set(turn.plan.products) or (order and order.picked_up):
         raise CommandRefused("bad_arguments")
+    orders.require_room(turn, wanted.order.id)
     turn.note(OrderAssigned(wanted.order.id, zone, lines))
     _done(turn, command, order=wanted.order.id)
 

@@ -7,9 +7,9 @@ from typing import get_args
 
 from device.domain.events import AccessDenied, AccessGranted, Purpose
 from device.domain.facts import CodeRead
-from device.store import rooms, sales, sessions, visits
+from device.store import orders, rooms, sales, sessions, visits
 from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
-from device.store.notes import CodeUsed, OrderAssigned
+from device.store.notes import CodeUsed
 from device.store.turn import Turn
 
 
@@ -36,8 +36,8 @@ def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lock
         cards_refused=lockout.refuses_cards(turn.moment),
     )
     lockouts[fact.reader], to_be_told = lockout.after(verdict, turn.moment)
-    if isinstance(verdict, Grant) and verdict.order and _picked_up(turn, verdict.order.id):
-        verdict = Denial("used", verdict.subject)
+    if isinstance(verdict, Grant) and verdict.order and (reason := orders.against(turn, verdict.order, zone)):
+        verdict = Denial(reason, verdict.subject)
     if isinstance(verdict, Grant):
         turn.live.held_busy.discard(fact.reader)
         _grant(turn, zone, fact.reader, verdict)
@@ -79,23 +79,12 @@ def _grant(turn: Turn, zone: str, reader: str, grant: Grant) -> None:
     if grant.jti is not None and grant.expires is not None:
         turn.note(CodeUsed(grant.jti, grant.expires))
     turn.tell(AccessGranted(zone, reader, grant.subject, grant.purpose, grant.jti), zone)
-    order: str | None = None
-    lines: dict[str, int] = {}
-    if grant.order:
-        order = grant.order.id
-        for line in grant.order.lines:
-            lines[line.gtin] = lines.get(line.gtin, 0) + line.quantity
-        turn.note(OrderAssigned(order, zone, lines))
+    order = grant.order.id if grant.order else None
+    lines = orders.wanted(turn, grant.order) if grant.order else {}
     if turn.rules(zone).kind == "room":
         rooms.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines, jti=grant.jti)
     else:
         sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
-
-
-def _picked_up(turn: Turn, order: str) -> bool:
-    """Whether an order has been picked up: that is done once, by whatever code."""
-    known = turn.state.orders.get(order)
-    return known is not None and known.picked_up
 
 
 def _way_out(turn: Turn, zone: str, text: str, rules: Rules) -> bool:

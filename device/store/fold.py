@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Literal
 
 from device.domain import events
 from device.store import counting, notes
+from device.store.history import Span, add
 from device.store.notes import Record
-from device.store.state import Alarm, Calibration, LockState, OrderState, Pick, SeenCommand, Session, SlotState, State, ZoneState
+from device.store.state import Alarm, Calibration, Excursion, LockState, OrderState, Pick, SeenCommand, Session, SlotState, State, ZoneState
 
 
 def apply(state: State, record: Record) -> None:
@@ -146,7 +148,39 @@ def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Re
 
 
 def _stock(state: State, what: events.StockChanged, record: Record) -> None:
-    slot_of(state, what.slot).counts[what.gtin] = what.count
+    slot = slot_of(state, what.slot)
+    slot.counts[what.gtin] = what.count
+    if what.count and what.before == 0 and what.reason in _ARRIVALS:
+        slot.standing_since[what.gtin] = record.moment.wall
+    elif what.count:
+        slot.standing_since.setdefault(what.gtin, record.moment.wall)
+
+
+_ARRIVALS = frozenset({"restocked", "counted", "inferred"})
+"""Reasons of a count that rises from none because goods have come; what was put back has stood there before."""
+
+
+def _recorded(state: State, what: events.TemperatureRecorded, record: Record) -> None:
+    if not record.moment.trusted:
+        return
+    since, upto = (datetime.fromisoformat(text).timestamp() for text in (what.from_, what.to))
+    add(state.cold.setdefault(what.thermometer, []), Span(since, upto, what.gap_s, what.min, what.max, what.mean, what.mkt))
+
+
+def _excursion_started(state: State, what: events.ExcursionStarted, record: Record) -> None:
+    side: Literal["warm", "cold"] = "warm" if what.celsius > what.limit else "cold"
+    since = record.moment.uptime - what.for_s
+    zone_of(state, what.zone).excursion = Excursion(side, since, what.worst, what.degree_minutes)
+
+
+def _excursion_grew(state: State, what: notes.ExcursionGrew, record: Record) -> None:
+    excursion = zone_of(state, what.zone).excursion
+    if excursion:
+        excursion.worst, excursion.degree_minutes = what.worst, what.degree_minutes
+
+
+def _excursion_ended(state: State, what: events.ExcursionEnded | notes.ExcursionGone, record: Record) -> None:
+    zone_of(state, what.zone).excursion = None
 
 
 def _misplaced(state: State, what: events.StockMisplaced, record: Record) -> None:
@@ -222,7 +256,7 @@ def _code_used(state: State, what: notes.CodeUsed, record: Record) -> None:
 
 def _revoked(state: State, what: notes.Revoked, record: Record) -> None:
     if what.jti is not None:
-        state.revoked_jti.add(what.jti)
+        state.revoked_jti[what.jti] = record.moment.wall
     if what.subject is not None:
         state.revoked_subject.add(what.subject)
 
@@ -235,12 +269,13 @@ def _command_seen(state: State, what: notes.CommandSeen, record: Record) -> None
 
 def _order(state: State, what: notes.OrderAssigned, record: Record) -> None:
     known = state.orders.get(what.order)
-    state.orders[what.order] = OrderState(what.zone, dict(what.lines), picked_up=known is not None and known.picked_up)
+    picked_up = known is not None and known.picked_up
+    state.orders[what.order] = OrderState(what.zone, dict(what.lines), picked_up, record.moment.wall)
 
 
 def _picked_up(state: State, what: notes.OrderPickedUp, record: Record) -> None:
     order = state.orders.setdefault(what.order, OrderState("", {}))
-    order.picked_up = True
+    order.picked_up, order.changed_wall = True, record.moment.wall
 
 
 def _catalogue(state: State, what: notes.CatalogueSet, record: Record) -> None:
@@ -272,6 +307,8 @@ def _rebased(state: State, what: notes.Rebased, record: Record) -> None:
     for zone in state.zones.values():
         if zone.opened_at is not None:
             zone.opened_at += what.shift
+        if zone.excursion is not None:
+            zone.excursion.since += what.shift
         for session in zone.sessions:
             session.started += what.shift
 
@@ -285,10 +322,15 @@ def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
         state.lost.pop(device, None)
         for part in [part for part in state.degraded if part.partition("/")[0] == device]:
             del state.degraded[part]
+        state.cold.pop(device, None)
     for jti in what.codes:
         state.used.pop(jti, None)
     for command in what.commands:
         state.commands.pop(command, None)
+    for order in what.orders:
+        state.orders.pop(order, None)
+    for jti in what.revocations:
+        state.revoked_jti.pop(jti, None)
 
 
 def _receipts(state: State, what: notes.ReceiptsFrom, record: Record) -> None:
@@ -313,6 +355,9 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     events.AlarmRaised: _alarm_raised,
     events.AlarmCleared: _alarm_cleared,
     events.ZoneModeChanged: _mode_changed,
+    events.TemperatureRecorded: _recorded,
+    events.ExcursionStarted: _excursion_started,
+    events.ExcursionEnded: _excursion_ended,
     events.SalesStopped: _sales_stopped,
     events.SalesResumed: _sales_resumed,
     events.CommandDone: _command_over,
@@ -329,6 +374,8 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.CodeUsed: _code_used,
     notes.Revoked: _revoked,
     notes.CommandSeen: _command_seen,
+    notes.ExcursionGrew: _excursion_grew,
+    notes.ExcursionGone: _excursion_ended,
     notes.OrderAssigned: _order,
     notes.OrderPickedUp: _picked_up,
     notes.CatalogueSet: _catalogue,

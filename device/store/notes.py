@@ -125,6 +125,24 @@ class CommandSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ExcursionGrew:
+    """How far an excursion that goes on has come; with every interval of the record."""
+
+    TYPE: ClassVar[str] = "note.excursion"
+    zone: str
+    worst: float
+    degree_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExcursionGone:
+    """The zone of an excursion is not monitored any more: nobody will see its end."""
+
+    TYPE: ClassVar[str] = "note.excursion_gone"
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderAssigned:
     """An order waits in a zone."""
 
@@ -200,7 +218,7 @@ class Rebased:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Ids that have left the configuration, or codes and commands that have long expired."""
+    """Ids that have left the configuration, or codes, commands and orders that are long over; ``revocations`` are those of codes."""
 
     TYPE: ClassVar[str] = "note.forgotten"
     slots: tuple[str, ...] = ()
@@ -208,6 +226,8 @@ class Forgotten:
     devices: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    revocations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +250,8 @@ Note = (
     | CodeUsed
     | Revoked
     | CommandSeen
+    | ExcursionGrew
+    | ExcursionGone
     | OrderAssigned
     | OrderPickedUp
     | CatalogueSet

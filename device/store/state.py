@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
+from device.store.history import Interval, Span
 from device.store.tally import Tally
 
 Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
@@ -58,6 +59,16 @@ class Session:
 
 
 @dataclass(slots=True)
+class Excursion:
+    """A zone outside its temperature limits since an uptime; ``worst`` in degrees Celsius."""
+
+    side: Literal["warm", "cold"]
+    since: float
+    worst: float
+    degree_minutes: float
+
+
+@dataclass(slots=True)
 class ZoneState:
     """A zone between two inputs. ``stopped`` maps each reason for which nothing is sold to who said so."""
 
@@ -69,6 +80,7 @@ class ZoneState:
     fire: bool = False
     mode: Mode = "all"
     faults: tuple[FaultName, ...] = ()
+    excursion: Excursion | None = None
 
     @property
     def session(self) -> Session | None:
@@ -89,11 +101,15 @@ class LockState:
 
 @dataclass(slots=True)
 class SlotState:
-    """A slot's last settled gross weight and its counts. A count of None is not known."""
+    """A slot's last settled gross weight and its counts. A count of None is not known.
+
+    ``standing_since`` says since when (Unix time) each product has stood there without the slot having run out of it.
+    """
 
     grams: float | None = None
     counts: dict[str, int | None] = field(default_factory=dict)
     misplaced: dict[str, int] = field(default_factory=dict)
+    standing_since: dict[str, float] = field(default_factory=dict)
     confidence: float = 1.0
 
 
@@ -124,11 +140,12 @@ class SeenCommand:
 
 @dataclass(slots=True)
 class OrderState:
-    """An order that waits in a zone, or has been picked up."""
+    """An order that waits in a zone, or has been picked up. ``changed_wall`` is when that was said, in Unix time."""
 
     zone: str
     lines: dict[str, int]
     picked_up: bool = False
+    changed_wall: float = 0.0
 
 
 @dataclass(slots=True)
@@ -158,13 +175,16 @@ class State:
     timers: dict[str, float] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
-    revoked_jti: set[str] = field(default_factory=set)
+    revoked_jti: dict[str, float] = field(default_factory=dict)
+    """Revoked codes, and when that was said (Unix time)."""
     revoked_subject: set[str] = field(default_factory=set)
     commands: dict[str, SeenCommand] = field(default_factory=dict)
     orders: dict[str, OrderState] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     zeros: dict[str, float] = field(default_factory=dict)
     """Raw values of empty plates that are not calibrated yet, by ``scale/channel``."""
+    cold: dict[str, list[Span]] = field(default_factory=dict)
+    """The cold-chain record of each thermometer, as far as a trusted clock has labelled it."""
     lost: dict[str, float] = field(default_factory=dict)
     degraded: dict[str, str] = field(default_factory=dict)
     """Why, by device, or ``scale/channel`` where only one plate is concerned."""
@@ -181,6 +201,7 @@ class Live:
     ``pending`` are orders to locks whose outcome has not come; ``awaiting_bolt`` orders whose relay has moved and whose bolt has not;
     ``lock_commands`` the ``lock`` command that waits for each zone; ``grams`` are the plates' settled weights as last heard;
     ``untrusted`` maps slots to the reason; ``based`` are slots whose weight has been compared with the journal's since the start;
+    ``intervals`` are what thermometers have said since their last record;
     ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
     ``walked_out`` are the rooms whose door somebody has used from within since the last entry. ``broker_down``: it has not been reached for
     a while.
@@ -200,6 +221,7 @@ class Live:
     based: set[str] = field(default_factory=set)
     held_busy: set[str] = field(default_factory=set)
     exit_at: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, Interval] = field(default_factory=dict)
     walked_out: set[str] = field(default_factory=set)
     journal_room: Literal["ok", "nearly_full", "full"] | None = None
     broker_down: bool | None = None

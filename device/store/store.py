@@ -27,6 +27,7 @@ from device.store import (
     entrance,
     inputs,
     kinds,
+    orders,
     reports,
     rooms,
     sales,
@@ -182,6 +183,7 @@ class Store:
             sessions.trigger(turn, zone, "window_passed")
 
     def _begin(self, turn: Turn, what: inputs.Begin) -> None:
+        last_wall = self.state.wall if self.state.trusted else 0.0
         if self.state.boot and self.state.boot != turn.moment.boot:
             away_s = max(0.0, turn.moment.wall - self.state.wall) if turn.moment.trusted and self.state.trusted else 0.0
             shift = turn.moment.uptime - (self.state.uptime + away_s)
@@ -197,7 +199,7 @@ class Store:
         wanted = turn.state.seq + 1 if self.plan.layout.mqtt.acknowledge == "backend" else None
         if (wanted is None) != (self.state.receipts_from is None):
             turn.note(ReceiptsFrom(wanted))
-        self.cold.begin(turn)
+        self.cold.begin(turn, last_wall)
         reports.begin(turn)
 
     def _forget_places(self, turn: Turn) -> None:
@@ -216,7 +218,7 @@ class Store:
         for zone, rules in self.plan.zones.items():
             if rules.temperature is None:
                 self.cold.unwatched(turn, zone)
-        known = {*self.state.lost, *(part.partition("/")[0] for part in self.state.degraded)}
+        known = {*self.state.lost, *self.state.cold, *(part.partition("/")[0] for part in self.state.degraded)}
         devices = tuple(sorted(known - self.plan.kinds.keys()))
         if slots or zones or devices:
             turn.note(Forgotten(slots=slots, zones=zones, devices=devices))
@@ -232,6 +234,7 @@ class Store:
                         turn.order_lock(lock.id, False)
             if any(turn.live.door_closed.get(lock.id) is False for lock in self.plan.locks_of(zone)):
                 open_doors.append(zone)
+        self.cold.close(turn)
         turn.tell(StoreStopping(what.reason, tuple(open_doors)), self.plan.layout.store.id)
 
     def _clock_state(self, turn: Turn, what: inputs.ClockState) -> None:
@@ -243,6 +246,7 @@ class Store:
         if self.state.correlated_boot != moment.boot:
             event = ClockCorrelated(moment.boot, f"{moment.uptime:.3f}", turn.time(), round(what.error_s, 6))
             turn.tell(event, place)
+        self.cold.clock_trusted(turn)
 
     def _journal_room(self, turn: Turn, what: inputs.JournalRoom) -> None:
         self.live.journal_room = what.room
@@ -288,6 +292,8 @@ class Store:
     def _door_moved(self, turn: Turn, fact: facts.DoorMoved) -> None:
         zone = self.plan.locks[fact.lock].zone
         is_open = doors.door_moved(turn, fact)
+        if is_open is not None:
+            self.cold.door_moved(turn, zone, is_open)
         if is_open is None:
             pass
         elif self.plan.zones[zone].kind == "room":
@@ -387,15 +393,20 @@ class Store:
             answers.tell_refused(turn, refusal.id or "", _bounded(inbound.name), refusal.reason)
 
     def _forget_expired(self, turn: Turn) -> None:
-        if not turn.moment.trusted or max(len(self.state.used), len(self.state.commands)) < REMEMBERED:
+        """Forget what is over for good, by a trusted clock: orders after 90 days, codes and commands once there are many."""
+        if not turn.moment.trusted:
             return
-        before = turn.moment.wall - KEEP_AFTER_EXPIRY_S
-        used = tuple(jti for jti, expires in self.state.used.items() if expires < before)
-        seen = tuple(
-            name for name, command in self.state.commands.items() if command.expires_wall < before and command.status != "accepted"
-        )
-        if used or seen:
-            turn.note(Forgotten(codes=used, commands=seen))
+        over = orders.expired(self.state.orders, turn.moment.wall)
+        used: tuple[str, ...] = ()
+        seen: tuple[str, ...] = ()
+        if max(len(self.state.used), len(self.state.commands)) >= REMEMBERED:
+            before = turn.moment.wall - KEEP_AFTER_EXPIRY_S
+            used = tuple(jti for jti, expires in self.state.used.items() if expires < before)
+            seen = tuple(
+                name for name, command in self.state.commands.items() if command.expires_wall < before and command.status != "accepted"
+            )
+        if used or seen or over:
+            turn.note(Forgotten(codes=used, commands=seen, orders=over))
 
 
 def _bounded(name: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from device.store import doors, sales
+from device.domain.envelope import data_of
+from device.store import doors, orders, sales
 from device.store.cold import ColdStore
+from device.store.state import Session
 from device.store.turn import Turn
 
 
@@ -22,6 +24,7 @@ def zone_view(turn: Turn, cold: ColdStore, zone_id: str) -> dict[str, Any]:
         "lock_observed": None if any(bolt is None for bolt in bolts) or not bolts else "unlocked" if "unlocked" in bolts else "locked",
         "session": zone.session.id if zone.session else None,
         "purpose": zone.session.purpose if zone.session else None,
+        "order": _order(zone.session) if zone.session else None,
         "sales": standing,
         "reasons": sales.reasons(turn, zone_id) if standing == "stopped" else ["closed_hours"] if standing == "closed_hours" else [],
         "mode": zone.mode,
@@ -29,6 +32,11 @@ def zone_view(turn: Turn, cold: ColdStore, zone_id: str) -> dict[str, Any]:
         "celsius": cold.of_zone(turn, zone_id),
         "alarms": [{"alarm": alarm.id, "kind": alarm.kind} for alarm in turn.state.alarms.values() if alarm.zone == zone_id],
     }
+
+
+def _order(session: Session) -> dict[str, Any] | None:
+    """A pickup that is under way: what has been taken of its order so far."""
+    return data_of(orders.result(session)) if session.purpose == "pickup" else None
 
 
 def slot_view(turn: Turn, slot_id: str) -> dict[str, Any]:

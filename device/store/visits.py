@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from device.domain.events import (
+    ColdChain,
     EndReason,
-    OrderLineResult,
-    OrderResult,
     Purpose,
     RestockLine,
     ReviewReason,
@@ -15,7 +14,8 @@ from device.domain.events import (
     SessionStarted,
 )
 from device.domain.layout import Slot
-from device.store import answers, basket, stock
+from device.store import answers, basket, orders, stock
+from device.store.cold.statement import statement
 from device.store.notes import OrderPickedUp, SessionDetails
 from device.store.state import Session
 from device.store.turn import Turn
@@ -43,6 +43,8 @@ def begin(
     assert started is not None
     if any(slot.id in turn.live.untrusted for slot in slots):
         basket.review(turn, started, "untrusted_plate")
+    if any(gtin not in turn.plan.products for gtin in started.order_lines):
+        basket.review(turn, started, "unknown_product")
     return started
 
 
@@ -67,7 +69,8 @@ def finish(turn: Turn, session: Session, reason: EndReason) -> None:
             review_reasons=reviews,
             started=turn.time(session.started_wall),
             duration_s=round(max(0.0, turn.moment.uptime - session.started), 3),
-            order=_order_result(session) if session.purpose == "pickup" else None,
+            order=orders.result(session) if session.purpose == "pickup" else None,
+            cold_chain=_cold_chain(turn, session) if session.purpose == "pickup" else None,
             restock=restock,
         ),
         session.zone,
@@ -131,14 +134,12 @@ def _compare_tags(turn: Turn, session: Session) -> None:
             basket.review(turn, session, "weight_without_tag" if difference > 0 else "tag_without_weight")
 
 
-def _order_result(session: Session) -> OrderResult:
-    taken = basket.quantities(session)
-    lines = []
-    for gtin in [*session.order_lines, *(gtin for gtin in taken if gtin not in session.order_lines)]:
-        asked, got = session.order_lines.get(gtin, 0), max(0, taken.get(gtin, 0))
-        if asked or got:
-            lines.append(OrderLineResult(gtin, asked, got, max(0, asked - got), max(0, got - asked)))
-    return OrderResult(session.order or "", tuple(lines))
+def _cold_chain(turn: Turn, session: Session) -> ColdChain | None:
+    """What the goods that were taken went through; where none were, those that were asked for."""
+    taken = {gtin for gtin, count in basket.quantities(session).items() if count > 0}
+    goods = {gtin: {pick.slot for pick in session.picks if pick.gtin == gtin} for gtin in taken}
+    asked = {gtin: {slot.id for slot in covered(turn, session.zone)} for gtin in session.order_lines}
+    return statement(turn, goods or asked, (session.zone, *turn.plan.inside(session.zone)))
 
 
 def _restocked(turn: Turn, session: Session) -> tuple[RestockLine, ...]:

@@ -160,6 +160,11 @@ def _limit(what: str) -> Callable[[Mapping[str, Any]], str]:
     return text
 
 
+def _soon(details: Mapping[str, Any]) -> str:
+    in_s = details.get("limit_in_s")
+    return f"It will be too warm in about {in_s / 60:.0f} minutes" if isinstance(in_s, int | float) else "It will be too warm"
+
+
 def _at(what: str, key: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda details: f"{what}: {details[key]}" if details.get(key) else what
 
@@ -171,6 +176,12 @@ def _because(what: str, key: str) -> Callable[[Mapping[str, Any]], str]:
         return f"{named} ({plain(str(reason))})" if reason else named
 
     return text
+
+
+def _untrusted(details: Mapping[str, Any]) -> str:
+    if details.get("thermometer"):
+        return f"Two thermometers contradict each other: {details['thermometer']}"
+    return _because("A plate cannot be believed", "slot")(details)
 
 
 def _grams(what: str) -> Callable[[Mapping[str, Any]], str]:
@@ -186,12 +197,14 @@ ALARMS: Mapping[AlarmKind, Callable[[Mapping[str, Any]], str]] = {
     "door_held": lambda details: "The door has been open for too long",
     "too_warm": _limit("It is too warm"),
     "too_cold": _limit("It is too cold"),
+    "will_be_too_warm": _soon,
+    "cooling_strained": lambda details: "The cooling hardly rests any more",
     "probe_failed": _because("A thermometer cannot be believed", "thermometer"),
     "mains_lost": lambda details: "There is no mains power",
     "journal_full": lambda details: "There is no room left for records: nothing is sold",
     "clock_untrusted": lambda details: "The clock is not set: entry codes cannot be checked",
     "device_lost": _because("A device does not answer", "device"),
-    "sensor_untrusted": _because("A plate cannot be believed", "slot"),
+    "sensor_untrusted": _untrusted,
     "overload": lambda details: "The backend refused a record; it is kept aside",
     "door_forced": lambda details: "The door was opened by force",
     "lock_jammed": _because("A lock is stuck", "lock"),
