@@ -25,6 +25,7 @@ COMMANDS = {
     "probe": "Show what one device says, live, and how well.",
     "record": "Record what the devices of a running store say.",
     "replay": "Play a recording through sensing and store, and print the events.",
+    "report": "Make the cold-chain record of a zone as CSV, JSON or PDF, or verify one.",
     "run": "Run the store.",
     "send": "Send a signed command and print its reply.",
     "shop": "Shop in a simulated store: take, put back, leave, and see the bill.",

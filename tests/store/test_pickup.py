@@ -31,8 +31,8 @@ def collect(shop: Shop, order: Any = ORDER, *, colas: int = 2) -> Any:
     """The courier comes, takes so many bottles of cola, and leaves."""
     shop.show(purpose="pickup", order=order)
     shop.open_door()
-    if colas:
-        shop.weigh("b", -355.0 * colas)
+    for _ in range(colas):
+        shop.weigh("b", -355.0)
     shop.close_door()
     shop.wait(4)
     return shop.last("session.ended")
