@@ -127,12 +127,13 @@ def gaps(record: Record, frame: Frame, thermometer: str) -> list[tuple[float, fl
     found, place = [], frame.since
     for kept in record.intervals.get(thermometer, ()):
         span = kept.span
-        if span.known_s <= 0:
+        if span.known_s <= 0 or span.upto <= place or span.since >= frame.upto:
             continue
         if span.since - place >= LEAST_GAP_S:
             found.append((place, span.since, span.since - place))
         if span.gap_s >= LEAST_GAP_S:
-            found.append((max(span.since, frame.since), min(span.upto, frame.upto), span.gap_s))
+            begin, end = max(span.since, place), min(span.upto, frame.upto)
+            found.append((begin, end, span.gap_s * (end - begin) / (span.upto - span.since)))
         place = max(place, span.upto)
     if frame.upto - place >= LEAST_GAP_S:
         found.append((place, frame.upto, frame.upto - place))
