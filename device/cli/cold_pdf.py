@@ -37,11 +37,11 @@ def pdf_of(record: Record, frame: Frame, comment: str) -> bytes:
     paper.head()
     paper.chart(record)
     paper.summary(record)
+    paper.proof()
     paper.told(record)
     paper.gaps(record)
     if len(days(frame)) > 1:
         paper.days(record)
-    paper.proof()
     return paper.finished()
 
 
@@ -167,7 +167,8 @@ class _Paper:
         for wall, text in _ticks(frame):
             x = left + (wall - frame.since) / (frame.upto - frame.since) * (right - left)
             pdf.line([(x, bottom), (x, top)], colour=RULE, width=0.4)
-            pdf.text(x + 2, bottom - 10, text, 7.5, colour=GREY)
+            if x < right - 24:
+                pdf.text(x + 2, bottom - 10, text, 7.5, colour=GREY)
 
     def _legend(self, record: Record, left: float) -> None:
         x = left

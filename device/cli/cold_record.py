@@ -163,13 +163,17 @@ def in_words(told: Told) -> str:
     data = told.data
     match told.type:
         case "temperature.excursion_started":
-            return f"outside its limits: {data['celsius']:.2f} °C, limit {data['limit']:g} °C, since {data['for_s'] / 60:.0f} min"
+            since = f", since {data['for_s'] / 60:.0f} min" if data["for_s"] >= 60 else ""
+            return f"outside its limits: {data['celsius']:.2f} °C, limit {data['limit']:g} °C{since}"
         case "temperature.excursion_ended":
             dose = f"{data['degree_minutes']:.0f} degree minutes"
             return f"within its limits again after {data['for_s'] / 60:.0f} min, worst {data['worst']:.2f} °C, {dose}"
         case "alarm.raised" | "alarm.cleared":
-            details = {name: data["details"].get(name) for name in ("thermometer", "reason", "celsius", "duty")}
-            shown = ", ".join(f"{value}" for value in details.values() if value is not None)
+            details = data["details"]
+            words = [str(details[name]) for name in ("thermometer", "reason") if details.get(name) is not None]
+            words += [f"{details['celsius']:.2f} °C"] if details.get("celsius") is not None else []
+            words += [f"runs {details['duty']:.0%} of the time"] if details.get("duty") is not None else []
+            shown = ", ".join(words)
             return f"alarm {data['kind']} {'raised' if told.type == 'alarm.raised' else 'over'}{f' ({shown})' if shown else ''}"
         case _:
             reasons = ", ".join(data["reasons"]) or "nothing"
