@@ -9,7 +9,7 @@ from device.drivers.dialogue import Dialogue, Turn
 from device.wire import loadcell, modbus, modbus_celsius, w1_slave
 from tests.capture import capture
 from tests.fuzz.targets import Run, Target
-from tests.wire.codecs import CODECS, held, messages_and_noise
+from tests.wire.codecs import CODECS, messages_and_noise
 
 MOST_SENT = 512
 """No dialogue has more to say at once; whoever could make it say more could make a device of it that never stops."""
@@ -25,7 +25,7 @@ def codec(name: str) -> Run:
         expected = messages_and_noise(whole, [b"".join(pieces)])
         cut = spoken.begin()
         assert messages_and_noise(cut, pieces) == expected
-        assert held(cut) == held(whole) <= spoken.most_held
+        assert spoken.held(cut) == spoken.held(whole) <= spoken.most_held
         if spoken.dialogue is not None:
             _converse(spoken.dialogue(), pieces)
 

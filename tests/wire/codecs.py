@@ -31,6 +31,10 @@ class Spoken(NamedTuple):
     most_held: int
     dialogue: Callable[[], Dialogue] | None = None
 
+    def held(self, codec: Codec) -> int:
+        """How many bytes a codec keeps, wherever in itself, over what it has from the beginning."""
+        return _kept(codec) - _kept(self.begin())
+
 
 def _golden(name: str) -> list[bytes]:
     return list(capture(name).values())
@@ -85,8 +89,7 @@ def messages_and_noise(codec: Codec, chunks: Sequence[bytes]) -> tuple[list[Any]
     )
 
 
-def held(codec: Codec) -> int:
-    """How many bytes a codec keeps, wherever in itself."""
+def _kept(codec: Codec) -> int:
     kept, looked_at = 0, [vars(codec)]
     while looked_at:
         for value in looked_at.pop().values():

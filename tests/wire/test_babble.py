@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from device.wire.modbus import crc16, rtu_answer, tcp_answer
-from tests.wire.codecs import CODECS, Spoken, held
+from tests.wire.codecs import CODECS, Spoken
 
 EVERY_CODEC = pytest.mark.parametrize("name", CODECS)
 PIECE = 16
@@ -88,7 +88,7 @@ def test_babble_without_end_is_never_held_back_beyond_the_bound(name: str) -> No
         codec = spoken.begin()
         for _ in range(2 * spoken.most_held // BABBLE + 2):
             codec.feed(babble)
-            assert held(codec) <= spoken.most_held
+            assert spoken.held(codec) <= spoken.most_held
 
 
 @pytest.mark.parametrize("name", [name for name in CODECS if CODECS[name].dialogue])

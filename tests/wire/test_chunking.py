@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import device.wire
 from device.wire import gm65
 from device.wire.modbus import rtu_answer, tcp_answer
-from tests.wire.codecs import CODECS, cut, held, messages_and_noise
+from tests.wire.codecs import CODECS, cut, messages_and_noise
 
 EVERY_CODEC = pytest.mark.parametrize("name", CODECS)
 NO_STREAM = {
@@ -57,7 +57,7 @@ def test_no_bytes_raise_and_more_than_the_bound_is_never_held_back(name: str, da
     babble = data.draw(st.binary(max_size=20_000)) + b"".join(data.draw(pieces(name)))
     for piece in cut(babble, data.draw(st.lists(st.integers(0, 100_000), max_size=40))):
         codec.feed(piece)
-        assert held(codec) <= spoken.most_held
+        assert spoken.held(codec) <= spoken.most_held
 
 
 @EVERY_CODEC

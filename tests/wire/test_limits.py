@@ -17,7 +17,7 @@ from device.wire.noise import LIMIT, Noise
 from device.wire.w1_slave import Fault, parse_w1_slave
 from device.wire.weighing import Told, Weight
 from tests.capture import capture
-from tests.wire.codecs import CODECS, held
+from tests.wire.codecs import CODECS
 
 LLRP_REPORT = 61
 
@@ -127,7 +127,7 @@ def test_a_frame_at_a_limit_is_a_message_or_noise_and_what_follows_is_heard(case
     codec, sound = spoken.begin(), spoken.examples[0]
     (message,) = spoken.begin().feed(sound)
     heard = list(codec.feed(case.frame))
-    assert held(codec) <= spoken.most_held
+    assert spoken.held(codec) <= spoken.most_held
     heard += codec.feed(sound * (2 + spoken.most_held // len(sound)))
     found = [each for each in heard if not isinstance(each, Noise)]
     expected = [] if case.message in (None, ()) else [case.message]
