@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -82,6 +83,16 @@ class Record:
 
     intervals: dict[str, list[Kept]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    _known: dict[str, tuple[list[Span], float]] = field(default_factory=dict)
+
+    def known(self, thermometer: str, since: float, upto: float) -> list[Span]:
+        """The intervals with a temperature that may touch a time; found without looking at all of them, for a year has 400 days."""
+        if thermometer not in self._known:
+            spans = [kept.span for kept in self.intervals.get(thermometer, ()) if kept.span.known_s > 0]
+            self._known[thermometer] = spans, max((span.upto - span.since for span in spans), default=0.0)
+        spans, longest_s = self._known[thermometer]
+        first = bisect_left(spans, since - longest_s, key=lambda span: span.since)
+        return spans[first : bisect_left(spans, upto, lo=first, key=lambda span: span.since)]
 
 
 def read(archive: sqlite3.Connection, frame: Frame) -> Record:
@@ -117,9 +128,8 @@ def read(archive: sqlite3.Connection, frame: Frame) -> Record:
 
 def figures(record: Record, frame: Frame, thermometer: str, since: float | None = None, upto: float | None = None) -> Account:
     """Minimum, maximum, mean, MKT, time above the limit and gaps of one thermometer, for the period or a part of it."""
-    known = [kept.span for kept in record.intervals.get(thermometer, ()) if kept.span.known_s > 0]
     begin, end = frame.since if since is None else since, frame.upto if upto is None else upto
-    return account(known, begin, end, frame.max_celsius, frame.over_for_s)
+    return account(record.known(thermometer, begin, end), begin, end, frame.max_celsius, frame.over_for_s)
 
 
 def gaps(record: Record, frame: Frame, thermometer: str) -> list[tuple[float, float, float]]:
