@@ -12,6 +12,7 @@ import click
 from device.bench import Options, Result, write
 
 BENCHMARKS = {
+    "accuracy": "Carts: exact, wrong without a word, flagged; beside the optimum and a published rule.",
     "quiet": "False steps in a day of drift, creep, compressor, footsteps and glitches.",
     "speed": "CPU per million samples, from bytes on terminals to events, beside a plain program and one in C.",
 }

@@ -1,27 +1,32 @@
-"""Planogram lint: which products of one slot cannot be told apart by weight.
+"""Planogram lint: which products of one slot weight cannot tell apart, and where they would stand better.
 
 A pick says how much lighter the plate became. Two explanations of it (so many of one product, so many of another) are told apart as far as
-their weights are apart, compared with how much items of one label differ. Both are taken as normal; the probability of taking one for the
-other, at the best limit between them and with neither more likely beforehand, is half of the area that the two curves share.
+their weights are apart, compared with what items, batches and plates differ by: the variances are those of the model that decides picks
+(``device.sensing.identify``). The probability of taking one for the other, at the best limit between them, is the area under the lower of
+the two curves, each for what its quantity is likely (``MORE``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from statistics import NormalDist
 
 from device.config.configuration import Configuration
+from device.domain.identification import Candidate
 from device.domain.layout import Slot
 from device.domain.products import Product
+from device.sensing.identify import MORE, item_variance, plate_variance
 
-PLATE_SD = 1.0
-"""Standard error of a step in grams: four cells and an HX711 have 0.5 g of noise at 10 Hz, and a step is the difference of two means."""
+STEP_SD_G = 0.5
+"""Standard error of a settled step, of noise alone: HX711 and four cells at 10 Hz."""
 
 MOST_AT_ONCE = 3
 """Items of one product that a hand takes at once."""
+
+MOVES_MOST = 12
+"""Exchanges that are proposed for one zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,26 @@ class Confusion:
         return f"{_words(self.first, self.first_quantity)} and {_words(self.second, self.second_quantity)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Products that would better change places: ``gtin`` goes from ``slot`` to ``to``, and ``back`` the other way."""
+
+    gtin: str
+    slot: str
+    to: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Exchanges within a zone, and the worst confusion before and after them."""
+
+    zone: str
+    exchanges: tuple[Exchange, ...]
+    before: float
+    after: float
+
+
 def confusions(configuration: Configuration) -> Iterator[tuple[str, Confusion]]:
     """The worst confusion of every two products of a slot, with the path of the slot, where it is likelier than the zone accepts.
 
@@ -50,12 +75,11 @@ def confusions(configuration: Configuration) -> Iterator[tuple[str, Confusion]]:
     read_zones = {reader.zone for reader in layout.rfid}
     for place, slot in enumerate(layout.slot):
         zone = scale_zones[slot.scale]
-        accepted = 1 - zone.review_below
         for first, second in combinations((configuration.products[gtin] for gtin in slot.products), 2):
             if zone.id in read_zones and (first.tagged or second.tagged):
                 continue
             worst = worst_confusion(slot, first, second)
-            if worst.probability > accepted:
+            if worst.probability > 1 - zone.review_below:
                 yield f"slot[{place}].products", worst
 
 
@@ -63,14 +87,129 @@ def worst_confusion(slot: Slot, first: Product, second: Product) -> Confusion:
     """The quantities of two products that are hardest to tell apart, as far as the slot holds them."""
     quantities = range(1, min(MOST_AT_ONCE, slot.capacity) + 1)
     cases = (
-        Confusion(slot.id, first, many, second, others, _step(first, many).overlap(_step(second, others)) / 2)
+        Confusion(slot.id, first, many, second, others, _mistaken(first, many, second, others))
         for many, others in product(quantities, repeat=2)
     )
     return max(cases, key=lambda case: case.probability)
 
 
-def _step(item: Product, quantity: int) -> NormalDist:
-    return NormalDist(item.grams * quantity, math.hypot(item.grams_sd * math.sqrt(quantity), PLATE_SD))
+def proposals(configuration: Configuration) -> list[Proposal]:
+    """For each zone with a confusion, exchanges of products between its slots that make the worst of all confusions smallest.
+
+    Each exchange is the one of all possible ones that leaves the smallest worst confusion (then the smallest sum of them, then the first in
+    the order of the file), until none makes it smaller: steepest descent, which need not be the best of all placements, and is the same
+    every time. Tagged products of a zone that reads tags confuse nobody. A product that a slot has already does not come to it twice.
+    """
+    layout = configuration.layout
+    zones = {scale.id: scale.zone for scale in layout.scale}
+    read_zones = {reader.zone for reader in layout.rfid}
+    found = []
+    for zone in layout.zone:
+        slots = [slot for slot in layout.slot if zones[slot.scale] == zone.id]
+        search = _Search(slots, configuration.products, zone.id in read_zones)
+        before = search.worst()
+        if before[0] <= 1 - zone.review_below:
+            continue
+        exchanges = search.improve(1 - zone.review_below)
+        if exchanges:
+            found.append(Proposal(zone.id, exchanges, before[0], search.worst()[0]))
+    return found
+
+
+class _Search:
+    """A placement that is being improved."""
+
+    def __init__(self, slots: Sequence[Slot], products: Mapping[str, Product], reads_tags: bool) -> None:
+        self._slots = {slot.id: slot for slot in slots}
+        self._placed = {slot.id: list(slot.products) for slot in slots}
+        self._products = products
+        self._reads_tags = reads_tags
+        self._known: dict[tuple[str, str, int], float] = {}
+
+    def worst(self) -> tuple[float, float]:
+        """The largest confusion of all slots, and the sum of all."""
+        each = [self._of_slot(slot, gtins) for slot, gtins in self._placed.items()]
+        return max((worst for worst, _ in each), default=0.0), sum(total for _, total in each)
+
+    def improve(self, enough: float) -> tuple[Exchange, ...]:
+        """Exchange until the worst is no more than ``enough``, or no exchange helps."""
+        done: list[Exchange] = []
+        now = self.worst()
+        while now[0] > enough and len(done) < MOVES_MOST:
+            best = min(((self._after(exchange), number, exchange) for number, exchange in enumerate(self._possible())), default=None)
+            if best is None or best[0] >= now:
+                break
+            now = best[0]
+            self._do(best[2])
+            done.append(best[2])
+        return tuple(done)
+
+    def _possible(self) -> list[Exchange]:
+        found = []
+        for one, other in combinations(self._placed, 2):
+            for gtin, back in product(self._placed[one], self._placed[other]):
+                if gtin not in self._placed[other] and back not in self._placed[one]:
+                    found.append(Exchange(gtin, one, other, back))
+        return found
+
+    def _after(self, exchange: Exchange) -> tuple[float, float]:
+        self._do(exchange)
+        worst = self.worst()
+        self._do(Exchange(exchange.back, exchange.slot, exchange.to, exchange.gtin))
+        return worst
+
+    def _do(self, exchange: Exchange) -> None:
+        here, there = self._placed[exchange.slot], self._placed[exchange.to]
+        here[here.index(exchange.gtin)], there[there.index(exchange.back)] = exchange.back, exchange.gtin
+
+    def _of_slot(self, slot: str, gtins: Sequence[str]) -> tuple[float, float]:
+        all_pairs = [self._of_pair(slot, *sorted(pair)) for pair in combinations(gtins, 2)]
+        return max(all_pairs, default=0.0), sum(all_pairs)
+
+    def _of_pair(self, slot: str, one: str, other: str) -> float:
+        capacity = min(self._slots[slot].capacity, MOST_AT_ONCE)
+        key = (one, other, capacity)
+        if key not in self._known:
+            first, second = self._products[one], self._products[other]
+            told = self._reads_tags and (first.tagged or second.tagged)
+            self._known[key] = 0.0 if told else worst_confusion(self._slots[slot], first, second).probability
+        return self._known[key]
+
+
+def _mistaken(first: Product, many: int, second: Product, others: int) -> float:
+    """The probability of taking one of two explanations for the other: the area under the lower of two weighted normal curves."""
+    one, one_variance = _step(first, many)
+    other, other_variance = _step(second, others)
+    weights = [(1 - MORE) * MORE ** (quantity - 1) for quantity in (many, others)]
+    share = weights[0] / sum(weights)
+    low, high = sorted(((one, one_variance, share), (other, other_variance, 1 - share)))
+    return _lower_area(*low, *high)
+
+
+def _lower_area(low: float, low_variance: float, low_share: float, high: float, high_variance: float, high_share: float) -> float:
+    """Simpson's rule over where both curves have their weight; exact to many digits, since both are smooth but at one point."""
+    reach = 6.5 * math.sqrt(max(low_variance, high_variance))
+    start, end = high - reach, low + reach
+    if start >= end:
+        return 0.0
+    pieces = 800
+    width = (end - start) / pieces
+    total = 0.0
+    for number in range(pieces + 1):
+        at = start + number * width
+        least = min(low_share * _normal(at - low, low_variance), high_share * _normal(at - high, high_variance))
+        total += least * (1 if number in (0, pieces) else 4 if number % 2 else 2)
+    return total * width / 3
+
+
+def _normal(away: float, variance: float) -> float:
+    return math.exp(-0.5 * away * away / variance) / math.sqrt(2 * math.pi * variance)
+
+
+def _step(item: Product, quantity: int) -> tuple[float, float]:
+    """Mean and variance of a step of so many items, as picks are decided."""
+    grams = item.grams * quantity
+    return grams, plate_variance(grams, STEP_SD_G) + item_variance(Candidate(item.gtin, item.grams, item.grams_sd, None, 1.0), quantity)
 
 
 def _words(item: Product, quantity: int) -> str:

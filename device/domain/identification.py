@@ -1,11 +1,18 @@
-"""What the store asks of item identification, and what it gets. The model itself is in ``sensing``."""
+"""What the store asks of item identification, and what it gets. The model is in ``sensing``, derived in ``docs/identification.md``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from device.domain.events import Alternative
+
+Belonging = Literal["own", "misplaced", "stranger"]
+"""Why a product may leave a slot: it belongs there, it is known to have been put there, or it is only somewhere in the same zone."""
+
+Doubt = Literal["unexplained_step", "swap_suspected", "misplaced"]
+"""Why a session that is otherwise certain should be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +20,8 @@ class Candidate:
     """A product that may explain a step.
 
     ``grams`` and ``grams_sd`` are one item's weight and spread; ``most`` the largest quantity that fits, None where no bound is known;
-    ``prior`` its relative weight before the scale has spoken (own slot 1, misplaced or from another slot less).
+    ``prior`` its relative weight before the scale has spoken (own slot 1, misplaced or from another slot less). ``mean_sd`` is how well the
+    mean of what stands there is known, None: as well as the catalogue knows it. ``count`` is how many should stand there, None: not known.
     """
 
     gtin: str
@@ -21,6 +29,9 @@ class Candidate:
     grams_sd: float
     most: int | None
     prior: float
+    mean_sd: float | None = None
+    count: int | None = None
+    belongs: Belonging = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +48,86 @@ class Identification:
     alternatives: tuple[Alternative, ...]
 
 
-Identify = Callable[[float, float, Sequence[Candidate]], Identification]
-"""(grams, standard error, candidates) → identification. Grams are positive; the direction of the step is the caller's."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of weight within a session, as its plate told it.
+
+    ``delta`` grams with standard error ``sd``, negative when something left; ``began_at`` seconds of uptime at the first sample of the
+    movement; ``load`` the settled gross weight before it. Steps of one reach have one ``gesture``, "" where nobody says.
+    """
+
+    slot: str
+    began_at: float
+    delta: float
+    sd: float
+    load: float
+    evidence: str | None
+    gesture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Items that left a slot (``quantity`` positive) or came to it (negative)."""
+
+    gtin: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one step was: its moves (none: nothing that is sold), how sure that is, and what else it may have been."""
+
+    moves: tuple[Move, ...]
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a session's steps mean together.
+
+    ``steps`` in the order of the steps given; ``cart`` the quantities in the shopper's hands and ``lines`` how sure each of them is (of
+    products that are not in the cart nothing is said); ``confidence`` the probability that the whole cart is right and nothing is left
+    unexplained; ``doubts`` maps each kind of open question to its probability.
+    """
+
+    steps: tuple[Told, ...]
+    cart: Mapping[str, int]
+    lines: Mapping[str, float]
+    confidence: float
+    doubts: Mapping[Doubt, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """How many tags of a product have left the field for good, as the reader sees it once the door is shut."""
+
+    gtin: str
+    departed: int
+
+
+class History(Protocol):
+    """The steps of one session, and what they mean together. Steps may come late; their order is that of ``began_at``."""
+
+    @property
+    def size(self) -> int:
+        """How many steps it has taken in."""
+
+    def add(self, step: Step, candidates: Sequence[Candidate]) -> None:
+        """Take in one step. ``candidates`` are what stood in its slot when the session began."""
+
+    def story(self, tags: Sequence[TagCount] = ()) -> Story:
+        """The steps in the order in which they were added, decided together; ``tags`` are further evidence."""
+
+
+class Identify(Protocol):
+    """Item identification."""
+
+    def __call__(self, grams: float, sd: float, candidates: Sequence[Candidate], *, hand: bool = True) -> Identification:
+        """One step on its own: (grams, standard error, candidates). Grams are positive; the direction of the step is the caller's.
+
+        ``hand``: no more than a hand holds, so that more items are less likely; without it (a restock) all quantities are alike.
+        """
+
+    def history(self) -> History:
+        """A session that begins now."""

@@ -2,11 +2,12 @@
 
 Reading order: ``sensing`` (the stage), ``scale`` and ``weight`` (a plate: movement, settling, step), ``settle`` (when is a weight settled),
 ``trust``, ``evidence``, then the small ones: ``debounce``, ``door``, ``inputs``, ``codes``, ``tags``, ``temperature``, ``health``.
-``identify`` says what a step was. Why it is done so: ``docs/sensing.md``.
+``identify`` says how likely it is that a step was so many of a product, ``history`` what a session's steps were together, ``model`` is
+both as the store asks for them. Why it is done so: ``docs/sensing.md``, ``docs/identification.md``.
 """
 
 from device.sensing.health import DeviceView
-from device.sensing.identify import identify
+from device.sensing.model import identify
 from device.sensing.scale import PlateView
 from device.sensing.sensing import Sensing
 from device.sensing.weight import Calibration

@@ -1,21 +1,22 @@
-"""What was taken: the one probabilistic model of a step.
+"""The probabilities of one step: how likely so many items of a product are to weigh what a plate says. ``history`` puts steps together.
 
 A step of ``g`` grams with standard error ``e`` is explained by ``q`` items of one candidate, or by none of them. Bayes' rule over all
 pairs (candidate j, quantity q) and the hypothesis "none of these":
 
-    weight(j, q) = prior_j · quantity(q) · Normal(g; q·m_j, e² + cell² + q·s_j² + q²·u_j²)
+    weight(j, q) = share_j · quantity(q) · Normal*(g; q·m_j, e² + cell² + q·s_j² + q²·u_j²)
     weight(none) = NONE_PRIOR · 1 / (g · ln(HEAVIEST_G / LIGHTEST_G))
 
 - ``m_j`` and ``s_j`` are one item's weight and spread: q items spread by √q·s.
-- ``u_j = s_j / √WEIGHED`` is the uncertainty of the mean itself, which came from weighing about ten items once; it is the same for all
-  items, so that it grows with q, not √q.
+- ``u_j`` is the uncertainty of the mean itself, the same for all items, so that it grows with q, not √q. The catalogue's mean came from
+  weighing about ten items once: ``u_j = s_j / √WEIGHED``, until a restock has weighed the batch that stands in the slot.
 - ``cell = CELL_ERROR_G ⊕ CELL_ERROR·g`` is what a load cell adds: corner load (where on the plate the item stood), span and linearity.
 - ``quantity(q)`` falls by ``MORE`` with each further item in the hand, normalised over what fits (``most``).
-- "none of these" has a weight of which nothing is known but its order of magnitude: uniform in log g. At the centre of an item of
-  750 ± 7.5 g it gets 3 in 100,000; it takes over at about 4 standard deviations.
+- ``share_j`` is the prior of a candidate, divided by the sum of all where that is over 1.
+- Normal* is a normal distribution, and for ``ROUGH_SHARE`` of the steps one that is wider by ``ROUGH_G``.
+- "none of these" has a weight of which nothing is known but its order of magnitude: uniform in log g.
 
-Priors are relative to 1 for a product in its own slot and are not normalised over candidates: where there are only unlikely candidates
-"none of these" is the likelier for it. The posterior of the best pair is its confidence.
+Priors of a sum under 1 stay as they are: where there are only unlikely candidates "none of these" is the likelier for it.
+The derivation of all of it is in ``docs/identification.md``.
 """
 
 from __future__ import annotations
@@ -26,20 +27,27 @@ from math import ceil, exp, log, pi, sqrt
 from device.domain.events import Alternative
 from device.domain.identification import Candidate, Identification
 
-NONE_PRIOR = 0.01
+NONE_PRIOR = 0.001
 MORE = 0.25
 WEIGHED = 10
 CELL_ERROR_G = 0.5
-CELL_ERROR = 0.001
+CELL_ERROR = 0.0005
 LIGHTEST_G = 5.0
 HEAVIEST_G = 20_000.0
 QUANTITY_MAX = 100
 ALTERNATIVES_MAX = 3
 ALTERNATIVE_MIN = 0.001
-_REACH_SDS = 6.0
+REACH_SDS = 6.0
+ROUGH_SHARE = 0.05
+ROUGH_G = 3.0
+"""One step in twenty has settled less well than it seemed: a hand still near, a door just slammed."""
+
+_LOG_TWO_PI = log(2 * pi)
+_LOG_FINE, _LOG_ROUGH = log(1 - ROUGH_SHARE), log(ROUGH_SHARE)
+_LOG_RANGE = log(log(HEAVIEST_G / LIGHTEST_G))
 
 
-def identify(grams: float, sd: float, candidates: Sequence[Candidate]) -> Identification:
+def one_step(grams: float, sd: float, candidates: Sequence[Candidate], *, hand: bool = True) -> Identification:
     """The best explanation of a step of ``grams`` (positive) with standard error ``sd``; see the model above.
 
     Raises ValueError for a step that is not positive: the direction is the caller's.
@@ -47,11 +55,13 @@ def identify(grams: float, sd: float, candidates: Sequence[Candidate]) -> Identi
     if not grams > 0:
         raise ValueError(f"a step of {grams} g has no size")
     logs: dict[tuple[str, int], float] = {}
+    scale = shares(candidates)
     for candidate in candidates:
-        for quantity, weight in _weights(grams, sd, candidate):
+        for quantity, weight in quantities(grams, sd, candidate, hand=hand):
             key = (candidate.gtin, quantity)
-            logs[key] = _log_sum(logs[key], weight) if key in logs else weight
-    none = log(NONE_PRIOR) - log(max(grams, LIGHTEST_G) * log(HEAVIEST_G / LIGHTEST_G))
+            weight -= scale
+            logs[key] = log_sum(logs[key], weight) if key in logs else weight
+    none = none_log(grams)
     top = max([none, *logs.values()])
     total = exp(none - top) + sum(exp(weight - top) for weight in logs.values())
     ranked = sorted(((exp(weight - top) / total, gtin, quantity) for (gtin, quantity), weight in logs.items()), key=lambda each: -each[0])
@@ -63,25 +73,63 @@ def identify(grams: float, sd: float, candidates: Sequence[Candidate]) -> Identi
     return Identification(best[1], best[2], best[0], others)
 
 
-def _weights(grams: float, sd: float, candidate: Candidate) -> Iterator[tuple[int, float]]:
+def shares(candidates: Sequence[Candidate]) -> float:
+    """Log of what the priors are divided by: their sum, where it is over 1."""
+    return log(max(1.0, sum(candidate.prior for candidate in candidates)))
+
+
+def none_log(grams: float) -> float:
+    """Log weight of "none of these"."""
+    return log(NONE_PRIOR) - log(max(grams, LIGHTEST_G)) - _LOG_RANGE
+
+
+def weight_log(away: float, variance: float) -> float:
+    """Log density of a step that is ``away`` grams from what it should be: a normal distribution, and rarely a rough one."""
+    fine = -0.5 * (away * away / variance + _LOG_TWO_PI + log(variance))
+    rough = variance + ROUGH_G * ROUGH_G
+    return log_sum(fine + _LOG_FINE, _LOG_ROUGH - 0.5 * (away * away / rough + _LOG_TWO_PI + log(rough)))
+
+
+def reach(variance: float) -> float:
+    """How far a step may be from what it should be before nobody needs to ask how unlikely it is."""
+    return REACH_SDS * sqrt(variance + ROUGH_G * ROUGH_G)
+
+
+def plate_variance(grams: float, sd: float) -> float:
+    """Variance of a step of ``grams`` for reasons of the plate: noise, and what the load cell adds."""
+    return sd * sd + CELL_ERROR_G**2 + (CELL_ERROR * grams) ** 2
+
+
+def item_variance(candidate: Candidate, quantity: int) -> float:
+    """Variance of the weight of ``quantity`` items: their own spread, and that of the mean they have in common."""
+    return quantity * candidate.grams_sd**2 + quantity * quantity * mean_variance(candidate)
+
+
+def mean_variance(candidate: Candidate) -> float:
+    """Variance of the mean of what stands there."""
+    return candidate.grams_sd**2 / WEIGHED if candidate.mean_sd is None else candidate.mean_sd**2
+
+
+def quantities(grams: float, sd: float, candidate: Candidate, *, hand: bool = True) -> Iterator[tuple[int, float]]:
     """Log weights of the quantities of one candidate that the step could be, far misses left out."""
     if not candidate.grams > 0 or not candidate.prior > 0:
         return
-    own = candidate.grams_sd**2
-    error = sd * sd + CELL_ERROR_G**2 + (CELL_ERROR * grams) ** 2
+    error = plate_variance(grams, sd)
     fits = min(QUANTITY_MAX, candidate.most if candidate.most is not None else ceil(2 * grams / candidate.grams) + 1)
     if fits < 1:
         return
-    scale = log((1 - MORE) / (1 - MORE**fits)) + log(candidate.prior)
+    more = log(MORE) if hand else 0.0
+    scale = log(candidate.prior) + (log((1 - MORE) / (1 - MORE**fits)) if hand else -log(fits))
     for quantity in range(1, fits + 1):
-        variance = error + quantity * own + quantity * quantity * own / WEIGHED
+        variance = error + item_variance(candidate, quantity)
         away = grams - quantity * candidate.grams
-        if away < -_REACH_SDS * sqrt(variance):
+        if away < -reach(variance):
             break
-        if away <= _REACH_SDS * sqrt(variance):
-            yield quantity, scale + (quantity - 1) * log(MORE) - 0.5 * (away * away / variance + log(2 * pi * variance))
+        if away <= reach(variance):
+            yield quantity, scale + (quantity - 1) * more + weight_log(away, variance)
 
 
-def _log_sum(one: float, other: float) -> float:
+def log_sum(one: float, other: float) -> float:
+    """Log of the sum of two numbers given as logs."""
     high, low = max(one, other), min(one, other)
     return high + log(1 + exp(low - high))

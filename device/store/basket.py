@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Sequence
 
-from device.domain.events import CartLine, ItemReturned, ItemTaken, ReviewReason
-from device.domain.identification import Candidate, Identification
-from device.store import alarms, stock
-from device.store.notes import ReviewAdded
-from device.store.state import Session
+from device.domain.events import Alternative, CartLine, ItemReturned, ItemTaken, ReviewReason
+from device.domain.identification import Identification, Move, Step, Story, TagCount, Told
+from device.store import alarms, batches, stock
+from device.store.candidates import on_slot
+from device.store.notes import ReviewAdded, StepNoted
+from device.store.state import Pick, Session
 from device.store.turn import Turn
 
-PRIOR_OWN = 1.0
-PRIOR_EMPTY = 0.05
-"""A product whose count says that none is left: counts can be wrong, but seldom are."""
-PRIOR_MISPLACED = 0.5
-PRIOR_MISLAID = 0.1
-"""Something in the hand that is put down where it does not belong: most people put a bottle back where they found it."""
-PRIOR_STRANGER = 0.02
-"""A product of the slot that is put there without having been taken: brought along, or a step misread."""
-
-WEIGHED_AT_LEAST_SD_G = 1.0
-"""How well one weighing knows an item: where it stands on the plate matters more than the noise."""
+REVISE_FROM = 0.9
+"""During a session an earlier line is told anew once its other reading is this sure; at the end all lines are made to fit the cart."""
+CART_SHARE = 0.1
+"""The whole cart may be a tenth as doubtful as one line may (``review_below``): with 0.99 a cart passes from 99.9 % on, so that a wrong
+one that nobody looks at is held to cost as much as 1000 reviews."""
 
 
 def review(turn: Turn, session: Session, reason: ReviewReason) -> None:
@@ -30,90 +25,75 @@ def review(turn: Turn, session: Session, reason: ReviewReason) -> None:
         turn.note(ReviewAdded(session.zone, session.id, reason))
 
 
-def on_slot(turn: Turn, slot_id: str) -> list[Candidate]:
-    """What may have left a slot: its own products and what was misplaced there."""
-    slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
-    own = [
-        _candidate(turn, gtin, slot.capacity, PRIOR_EMPTY if state.counts.get(gtin) == 0 else PRIOR_OWN)
-        for gtin in slot.products
-        if gtin in turn.plan.products
-    ]
-    strangers = [_candidate(turn, gtin, count, PRIOR_MISPLACED) for gtin, count in state.misplaced.items() if gtin in turn.plan.products]
-    return own + strangers
-
-
-def in_hand(turn: Turn, session: Session, slot_id: str) -> list[Candidate]:
-    """What may have come to a slot: what the basket holds, and, hardly, a product of the slot that was never taken.
-
-    One item in the hand was weighed when it was taken, so it is known better than its product is.
-    """
-    held = quantities(session)
-    back = [
-        _in_hand(turn, session, gtin, count, PRIOR_OWN if stock.is_own(turn, slot_id, gtin) else PRIOR_MISLAID)
-        for gtin, count in held.items()
-        if count > 0 and gtin in turn.plan.products
-    ]
-    never_taken = [
-        _candidate(turn, gtin, turn.plan.slots[slot_id].capacity, PRIOR_STRANGER)
-        for gtin in turn.plan.slots[slot_id].products
-        if held.get(gtin, 0) <= 0 and gtin in turn.plan.products
-    ]
-    return back + never_taken
-
-
 def quantities(session: Session) -> dict[str, int]:
-    """Items of each product in a session's hands."""
+    """Items of each product in a session's hands, as told so far."""
     held: dict[str, int] = {}
     for pick in session.picks:
         held[pick.gtin] = held.get(pick.gtin, 0) + pick.quantity
     return held
 
 
-def taken(turn: Turn, session: Session, slot_id: str, grams: float, sd: float, evidence: str | None) -> None:
-    """Something left a slot within a session."""
-    found = turn.identify(grams, sd, on_slot(turn, slot_id))
-    if found.gtin is None:
-        review(turn, session, "unexplained_step")
+def moved(turn: Turn, session: Session, step: Step) -> None:
+    """Something left a slot within a session, or came to it."""
+    if session.purpose in ("restock", "service"):
+        _restocked(turn, session, step)
         return
-    _doubt(turn, session, slot_id, found)
-    _tell(turn, [session], slot_id, -grams, sd, evidence, found.gtin, found)
-    stock.move(turn, slot_id, found.gtin, -found.quantity, "taken" if session.purpose in ("shop", "pickup") else "restocked")
+    told = (step.slot, step.began_at, step.delta, step.sd, step.load, step.evidence, step.gesture)
+    turn.note(StepNoted(session.zone, session.id, *told))
+    _follow(turn, session, story_of(turn, session), final=False)
 
 
-def returned(turn: Turn, session: Session, slot_id: str, grams: float, sd: float, evidence: str | None) -> None:
-    """Something came to a slot within a session."""
-    restocking = session.purpose in ("restock", "service")
-    found = turn.identify(grams, sd, on_slot(turn, slot_id) if restocking else in_hand(turn, session, slot_id))
-    if found.gtin is None or (not restocking and quantities(session).get(found.gtin, 0) < found.quantity):
-        review(turn, session, "unexplained_step")
-        return
-    _doubt(turn, session, slot_id, found)
-    _tell(turn, [session], slot_id, grams, sd, evidence, found.gtin, found)
-    stock.move(turn, slot_id, found.gtin, found.quantity, "restocked" if restocking else "returned")
+def story_of(turn: Turn, session: Session, tags: Sequence[TagCount] = ()) -> Story:
+    """What the steps of a session mean together, by now."""
+    history = turn.live.histories.get(session.id)
+    if history is None or history.size > len(session.steps):
+        history = turn.live.histories[session.id] = turn.identify.history()
+    for step in session.steps[history.size :]:
+        history.add(step, on_slot(turn, step.slot, session) if step.slot in turn.plan.slots else ())
+    return history.story(tags)
+
+
+def conclude(turn: Turn, session: Session, tags: Sequence[TagCount] = ()) -> Story:
+    """Make the lines of a session fit its final cart, and say what is doubtful about it."""
+    story = story_of(turn, session, tags)
+    _follow(turn, session, story, final=True)
+    _doubt(turn, session, story)
+    turn.live.histories.pop(session.id, None)
+    return story
 
 
 def nobodys(turn: Turn, visitors: list[Session], slot_id: str, delta: float, sd: float, evidence: str | None) -> None:
     """A step that any of several visitors may have caused: told with their names, charged to none, and all of them need review."""
     for session in visitors:
         review(turn, session, "several_sessions")
-    found = turn.identify(abs(delta), sd, on_slot(turn, slot_id))
+    found = turn.identify(abs(delta), sd, on_slot(turn, slot_id, leaving=delta < 0))
     if found.gtin is None:
         return
-    _tell(turn, visitors, slot_id, delta, sd, evidence, found.gtin, found)
+    step = Step(slot_id, turn.moment.uptime, delta, sd, 0.0, evidence)
+    _tell(turn, visitors, step, _move(found, delta), None, found.confidence, found.alternatives)
     stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, "taken" if delta < 0 else "returned")
 
 
-def unexplained(turn: Turn, slot_id: str, delta: float, sd: float, evidence: str | None, cause: stock.Cause = "unexplained") -> None:
-    """A slot's weight changed while nobody was entitled to change it."""
+def unexplained(
+    turn: Turn, slot_id: str, delta: float, sd: float, evidence: str | None, cause: stock.Cause = "unexplained", *, slow: bool = False
+) -> None:
+    """A slot's weight changed while nobody was entitled to change it, at once or (``slow``) in steps too small to see."""
     zone = turn.plan.zone_of_slot(slot_id)
-    found = turn.identify(abs(delta), sd, on_slot(turn, slot_id))
-    details = {"slot": slot_id, "grams": round(delta, 1), "gtin": found.gtin, "quantity": found.quantity, "evidence": evidence}
+    found = turn.identify(abs(delta), sd, on_slot(turn, slot_id, leaving=delta < 0))
+    details = {
+        "slot": slot_id,
+        "grams": round(delta, 1),
+        "gtin": found.gtin,
+        "quantity": found.quantity,
+        "evidence": evidence,
+        "slow": slow,
+    }
     alarms.raise_alarm(turn, "unexplained_removal" if delta < 0 else "unexplained_addition", slot_id, zone, **details)
     if found.gtin is not None:
         stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, cause)
 
 
-def cart(turn: Turn, session: Session) -> tuple[CartLine, ...]:
+def cart(turn: Turn, session: Session, story: Story) -> tuple[CartLine, ...]:
     """One line a product that stayed in the shopper's hands, in the order in which they were first taken."""
     lines = []
     for gtin, quantity in quantities(session).items():
@@ -127,46 +107,80 @@ def cart(turn: Turn, session: Session) -> tuple[CartLine, ...]:
                 quantity=quantity,
                 unit_price_minor=price,
                 total_minor=price * quantity,
-                confidence=round(prod(pick.confidence for pick in session.picks if pick.gtin == gtin), 6),
+                confidence=round(min(1.0, story.lines.get(gtin, 0.0)), 6),
                 tags=tuple(sorted(epc for epc, tagged in session.tags.items() if tagged == gtin)),
             )
         )
     return tuple(lines)
 
 
-def _candidate(turn: Turn, gtin: str, most: int | None, prior: float) -> Candidate:
-    product = turn.plan.products[gtin]
-    return Candidate(gtin, product.grams, product.grams_sd, most, prior)
+def _restocked(turn: Turn, session: Session, step: Step) -> None:
+    """Staff took something away or filled a slot up: each step stands for itself, and there may be many items in it."""
+    found = turn.identify(abs(step.delta), step.sd, on_slot(turn, step.slot, leaving=step.delta < 0), hand=False)
+    if found.gtin is None:
+        review(turn, session, "unexplained_step")
+        return
+    if found.confidence < turn.rules(session.zone).review_below:
+        review(turn, session, "low_confidence")
+    if step.delta > 0:
+        batches.learn(turn, step.slot, found, step.delta, step.sd)
+    _tell(turn, [session], step, _move(found, step.delta), None, found.confidence, found.alternatives)
+    stock.move(turn, step.slot, found.gtin, found.quantity if step.delta > 0 else -found.quantity, "restocked")
 
 
-def _in_hand(turn: Turn, session: Session, gtin: str, count: int, prior: float) -> Candidate:
-    product = turn.plan.products[gtin]
-    moved = [pick for pick in session.picks if pick.gtin == gtin]
-    if count > 1 or len(moved) > 1 or moved[0].quantity != 1:
-        return _candidate(turn, gtin, count, prior)
-    return Candidate(gtin, moved[0].grams, min(max(moved[0].grams_sd, WEIGHED_AT_LEAST_SD_G), product.grams_sd), count, prior)
+def _move(found: Identification, delta: float) -> Move:
+    return Move(found.gtin or "", found.quantity if delta < 0 else -found.quantity)
+
+
+def _follow(turn: Turn, session: Session, story: Story, *, final: bool) -> None:
+    """Tell what the newest step was, and tell anew what an earlier one has turned out to be."""
+    for place, told in enumerate(story.steps):
+        picks = [pick for pick in session.picks if pick.step == place]
+        same = sorted((pick.gtin, pick.quantity) for pick in picks) == sorted((move.gtin, move.quantity) for move in told.moves)
+        newest = place == len(story.steps) - 1 and not picks
+        if not same and (final or newest or told.confidence >= REVISE_FROM):
+            _retell(turn, session, place, picks, told)
+
+
+def _retell(turn: Turn, session: Session, place: int, picks: list[Pick], told: Told) -> None:
+    """Take back what was told of a step, if anything was, and tell what it was."""
+    step = session.steps[place]
+    for pick in picks:
+        _tell(turn, [session], step, Move(pick.gtin, pick.quantity), pick.seq, pick.confidence, (), back=True)
+        stock.move(turn, step.slot, pick.gtin, pick.quantity, "taken" if pick.quantity > 0 else "returned")
+    for move in told.moves:
+        _tell(turn, [session], step, move, picks[0].seq if picks else None, told.confidence, told.alternatives)
+        stock.move(turn, step.slot, move.gtin, -move.quantity, "taken" if move.quantity > 0 else "returned")
 
 
 def _tell(
-    turn: Turn, hands: list[Session], slot_id: str, delta: float, sd: float, evidence: str | None, gtin: str, found: Identification
+    turn: Turn,
+    hands: list[Session],
+    step: Step,
+    move: Move,
+    revises: int | None,
+    confidence: float,
+    alternatives: tuple[Alternative, ...],
+    *,
+    back: bool = False,
 ) -> None:
-    """Tell that items left a slot (``delta`` negative) or came to it, by one session's hands or by any of several."""
-    kind = ItemTaken if delta < 0 else ItemReturned
+    """Tell that items left a slot or came to it, by one session's hands or by any of several; ``back``: that they did not after all."""
+    kind = ItemTaken if move.quantity > 0 else ItemReturned
     alone = len(hands) == 1
     turn.tell(
         kind(
             session=hands[0].id if alone else None,
-            slot=slot_id,
-            gtin=gtin,
-            quantity=found.quantity,
-            grams=round(abs(delta), 1),
-            grams_sd=round(sd, 2),
-            confidence=round(found.confidence, 6),
-            alternatives=found.alternatives,
+            slot=step.slot,
+            gtin=move.gtin,
+            quantity=-abs(move.quantity) if back else abs(move.quantity),
+            grams=round(abs(step.delta), 1),
+            grams_sd=round(step.sd, 2),
+            confidence=round(confidence, 6),
+            alternatives=alternatives,
             tags=(),
-            evidence=evidence,
-            price_minor=_price(turn, hands[0], gtin),
-            revises=None,
+            evidence=step.evidence,
+            price_minor=_price(turn, hands[0], move.gtin),
+            revises=revises,
             candidates=() if alone else tuple(session.id for session in hands),
         ),
         hands[0].zone,
@@ -178,10 +192,37 @@ def _price(turn: Turn, session: Session, gtin: str) -> int:
     return session.prices.get(gtin, product.price_minor if product else 0)
 
 
-def _doubt(turn: Turn, session: Session, slot_id: str, found: Identification) -> None:
-    """Say what is not certain about a line."""
-    if found.confidence >= turn.rules(session.zone).review_below:
-        return
-    review(turn, session, "low_confidence")
-    if found.gtin is not None and not stock.is_own(turn, slot_id, found.gtin):
+def _doubt(turn: Turn, session: Session, story: Story) -> None:
+    """What of a cart is not certain enough: a line, the cart as a whole, or something that has no explanation."""
+    least = turn.rules(session.zone).review_below
+    limit = (1 - least) * CART_SHARE
+    open_questions = [doubt for doubt, share in story.doubts.items() if share > limit]
+    for doubt in open_questions:
+        review(turn, session, doubt)
+    if _bits(session, story):
+        review(turn, session, "unexplained_step")
+    if "unexplained_step" in open_questions and _unknown_products(turn, session):
+        review(turn, session, "unknown_product")
+    if "swap_suspected" in open_questions:
+        alarms.raise_alarm(turn, "swap_suspected", session.zone, session.zone, session=session.id)
+    unsure = [gtin for gtin, share in story.lines.items() if share < least]
+    if unsure or (not open_questions and story.confidence < 1 - limit):
+        review(turn, session, "low_confidence")
+    if any(pick.gtin in unsure and pick.slot in turn.plan.slots and not stock.is_own(turn, pick.slot, pick.gtin) for pick in session.picks):
         review(turn, session, "misplaced")
+
+
+def _bits(session: Session, story: Story) -> bool:
+    """Whether changes that are each too small for an item come to something on some slot together."""
+    sums: dict[str, float] = {}
+    for step, told in zip(session.steps, story.steps, strict=True):
+        if not told.moves:
+            sums[step.slot] = sums.get(step.slot, 0.0) + step.delta
+    loads = {step.slot: step.load for step in session.steps}
+    return any(abs(grams) > stock.astray(loads[slot]) for slot, grams in sums.items())
+
+
+def _unknown_products(turn: Turn, session: Session) -> bool:
+    """Whether the session touched a slot of which the catalogue does not know every product."""
+    slots = {step.slot for step in session.steps if step.slot in turn.plan.slots}
+    return any(gtin not in turn.plan.products for slot in slots for gtin in turn.plan.slots[slot].products)

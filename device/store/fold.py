@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from device.domain import events
+from device.domain.identification import Step
 from device.store import counting, notes
 from device.store.history import Span, add
 from device.store.notes import Record
-from device.store.state import Alarm, Calibration, Excursion, LockState, OrderState, Pick, SeenCommand, Session, SlotState, State, ZoneState
+from device.store.state import (
+    Alarm,
+    Batch,
+    Calibration,
+    Excursion,
+    LockState,
+    OrderState,
+    Pick,
+    SeenCommand,
+    Session,
+    SlotState,
+    State,
+    ZoneState,
+)
 
 
 def apply(state: State, record: Record) -> None:
@@ -143,8 +158,21 @@ def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Re
     session = zone_of(state, record.subject).visitor(what.session) if what.session else None
     if session is None or what.gtin is None or record.seq is None:
         return
+    if what.quantity < 0:
+        session.picks = [pick for pick in session.picks if pick.seq != what.revises]
+        return
     sign = 1 if isinstance(what, events.ItemTaken) else -1
-    session.picks.append(Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence))
+    places = [place for place, step in enumerate(session.steps) if (step.slot, step.evidence) == (what.slot, what.evidence)]
+    step = places[-1] if places else None
+    session.picks.append(
+        Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence, step)
+    )
+
+
+def _step(state: State, what: notes.StepNoted, record: Record) -> None:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session:
+        session.steps.append(Step(what.slot, what.began_at, what.delta, what.sd, what.load, what.evidence, what.gesture))
 
 
 def _stock(state: State, what: events.StockChanged, record: Record) -> None:
@@ -247,7 +275,13 @@ def _lock_ordered(state: State, what: notes.LockOrdered, record: Record) -> None
 
 
 def _plate(state: State, what: notes.PlateWeight, record: Record) -> None:
-    slot_of(state, what.slot).grams = what.grams
+    slot = slot_of(state, what.slot)
+    slot.grams, slot.followed, slot.books_at = what.grams, what.followed, record.moment.uptime
+    slot.books = what.grams if what.books is None else what.books
+
+
+def _batch(state: State, what: notes.BatchLearnt, record: Record) -> None:
+    slot_of(state, what.slot).batches[what.gtin] = Batch(what.grams, what.sd)
 
 
 def _code_used(state: State, what: notes.CodeUsed, record: Record) -> None:
@@ -290,7 +324,9 @@ def _calibrated(state: State, what: notes.Calibrated, record: Record) -> None:
     key = calibration_key(what.scale, what.channel)
     state.calibrations[key] = Calibration(what.zero, what.per_gram)
     state.zeros.pop(key, None)
-    slot_of(state, what.slot).grams = what.grams
+    slot = slot_of(state, what.slot)
+    slot.grams = slot.books = what.grams
+    slot.followed, slot.books_at = 0.0, record.moment.uptime
 
 
 def _zeroed(state: State, what: notes.Zeroed, record: Record) -> None:
@@ -311,6 +347,9 @@ def _rebased(state: State, what: notes.Rebased, record: Record) -> None:
             zone.excursion.since += what.shift
         for session in zone.sessions:
             session.started += what.shift
+            session.steps = [replace(step, began_at=step.began_at + what.shift) for step in session.steps]
+    for slot in state.slots.values():
+        slot.books_at += what.shift
 
 
 def _forgotten(state: State, what: notes.Forgotten, record: Record) -> None:
@@ -371,6 +410,8 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.ReviewAdded: _review,
     notes.TagGone: _tag,
     notes.PlateWeight: _plate,
+    notes.StepNoted: _step,
+    notes.BatchLearnt: _batch,
     notes.CodeUsed: _code_used,
     notes.Revoked: _revoked,
     notes.CommandSeen: _command_seen,

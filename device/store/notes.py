@@ -86,11 +86,43 @@ class TagGone:
 
 @dataclass(frozen=True, slots=True)
 class PlateWeight:
-    """A slot's settled gross weight; what changed while the program was dead is seen against it."""
+    """A slot's settled gross weight; what changed while the program was dead is seen against it.
+
+    ``books`` is what it should weigh by all that was told, None: as it does. ``followed`` is the slow drift that the books have taken over.
+    """
 
     TYPE: ClassVar[str] = "note.plate"
     slot: str
     grams: float
+    books: float | None = None
+    followed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepNoted:
+    """A step of weight within a session, before anybody says what it was; ``load`` is the gross weight before it."""
+
+    TYPE: ClassVar[str] = "note.step"
+    zone: str
+    session: str
+    slot: str
+    began_at: float
+    delta: float
+    sd: float
+    load: float
+    evidence: str | None
+    gesture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLearnt:
+    """What one item of a product weighs in a slot, by what was put there."""
+
+    TYPE: ClassVar[str] = "note.batch"
+    slot: str
+    gtin: str
+    grams: float
+    sd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +279,8 @@ Note = (
     | ReviewAdded
     | TagGone
     | PlateWeight
+    | StepNoted
+    | BatchLearnt
     | CodeUsed
     | Revoked
     | CommandSeen

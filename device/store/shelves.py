@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from device.domain.events import DeviceDegradedEvent, DeviceRecovered
 from device.domain.facts import PlateMoving, PlateQuiet, PlateTrusted, PlateUntrusted, WeightStep
-from device.store import alarms, basket, stock
+from device.domain.identification import Step
+from device.store import alarms, basket, ledger, stock
 from device.store.fold import part_of_device
-from device.store.notes import PlateWeight
 from device.store.state import Session
 from device.store.turn import Turn
 
 GAP_SHARE = 0.4
 GAP_LEAST_G = 10.0
 """While nobody looked, a weight must have changed by this share of the slot's lightest item, and by so many grams: less is drift."""
-DRIFT_NOTE_G = 2.0
-"""A quiet plate's weight is journalled again when it has drifted this far."""
 
 
 def moving(turn: Turn, fact: PlateMoving) -> None:
@@ -30,8 +28,8 @@ def step(turn: Turn, fact: WeightStep) -> str | None:
         return None
     turn.live.moving.discard(slot)
     turn.live.grams[slot] = fact.after
-    turn.note(PlateWeight(slot, round(fact.after, 2)))
-    _decide(turn, slot, fact.delta, fact.sd, fact.evidence)
+    ledger.stepped(turn, slot, fact.delta, fact.after)
+    _decide(turn, Step(slot, fact.began_at, fact.delta, fact.sd, fact.before, fact.evidence, fact.gesture))
     return turn.plan.zone_of_slot(slot)
 
 
@@ -45,15 +43,15 @@ def quiet(turn: Turn, fact: PlateQuiet) -> str | None:
     before = turn.slot(slot).grams
     if fact.first and slot not in turn.live.based:
         turn.live.based.add(slot)
-        turn.note(PlateWeight(slot, round(fact.grams, 2)))
+        ledger.known(turn, slot, fact.grams)
         if before is None:
             stock.infer(turn, slot)
             for session in _visits(turn, slot):
                 basket.review(turn, session, "gap")
         elif abs(fact.grams - before) > _tolerance(turn, slot):
-            _changed_unseen(turn, slot, fact.grams - before, fact.sd)
-    elif before is None or abs(fact.grams - before) > DRIFT_NOTE_G:
-        turn.note(PlateWeight(slot, round(fact.grams, 2)))
+            _changed_unseen(turn, slot, before, fact.grams - before, fact.sd)
+    else:
+        ledger.quiet(turn, slot, fact.grams, fact.sd, watched=not _visits(turn, slot))
     return turn.plan.zone_of_slot(slot)
 
 
@@ -104,7 +102,8 @@ def at_rest(turn: Turn, zone: str) -> bool:
     )
 
 
-def _decide(turn: Turn, slot: str, delta: float, sd: float, evidence: str | None) -> None:
+def _decide(turn: Turn, step: Step) -> None:
+    slot, delta, sd, evidence = step.slot, step.delta, step.sd, step.evidence
     visits = _who_may_take(turn, slot)
     if not visits:
         for session in _visits(turn, slot):
@@ -112,17 +111,15 @@ def _decide(turn: Turn, slot: str, delta: float, sd: float, evidence: str | None
         basket.unexplained(turn, slot, delta, sd, evidence)
     elif len(visits) > 1:
         basket.nobodys(turn, visits, slot, delta, sd, evidence)
-    elif delta < 0:
-        basket.taken(turn, visits[0], slot, -delta, sd, evidence)
     else:
-        basket.returned(turn, visits[0], slot, delta, sd, evidence)
+        basket.moved(turn, visits[0], step)
 
 
-def _changed_unseen(turn: Turn, slot: str, delta: float, sd: float) -> None:
+def _changed_unseen(turn: Turn, slot: str, before: float, delta: float, sd: float) -> None:
     """The weight is not what it was when last believed: charged to the session that goes on, with review, or to nobody, with an alarm."""
     for session in _visits(turn, slot):
         basket.review(turn, session, "gap")
-    _decide(turn, slot, delta, sd, None)
+    _decide(turn, Step(slot, turn.moment.uptime, delta, sd, before, None))
 
 
 def _visits(turn: Turn, slot: str) -> list[Session]:

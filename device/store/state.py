@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
+from device.domain.identification import History, Step
 from device.store.history import Interval, Span
 from device.store.tally import Tally
 
@@ -19,7 +20,8 @@ Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
 
 @dataclass(slots=True)
 class Pick:
-    """One decided step of a session. ``quantity`` is positive for taken, negative for returned; ``seq`` that of its event."""
+    """One line of a session as it holds now. ``quantity`` is positive for taken, negative for returned; ``seq`` that of its event;
+    ``step`` the place of its step in the session's, None where it has none (a restock)."""
 
     seq: int
     slot: str
@@ -28,13 +30,15 @@ class Pick:
     grams: float
     grams_sd: float
     confidence: float
+    step: int | None = None
 
 
 @dataclass(slots=True)
 class Session:
     """Somebody who may take things.
 
-    ``prices`` (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN; ``expected`` are the counts
+    ``steps`` are what the plates told, in the order in which it was told, ``picks`` what was made of them so far. ``prices``
+    (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN; ``expected`` are the counts
     of each slot at the start. Of a room's visitors, ``inside`` says that the entrance has opened for them, ``leaving`` that they have shown
     their code at a reader on the way out; ``jti`` is that code's.
     """
@@ -50,6 +54,7 @@ class Session:
     order_lines: dict[str, int] = field(default_factory=dict)
     prices: dict[str, int] = field(default_factory=dict)
     expected: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
     picks: list[Pick] = field(default_factory=list)
     reviews: list[ReviewReason] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
@@ -100,13 +105,27 @@ class LockState:
 
 
 @dataclass(slots=True)
+class Batch:
+    """What one item of a product weighs on average in a slot, learned when it was filled, and how well that is known."""
+
+    grams: float
+    sd: float
+
+
+@dataclass(slots=True)
 class SlotState:
     """A slot's last settled gross weight and its counts. A count of None is not known.
 
+    ``books`` is what it should weigh: its weight when it was last put right, and every step since; ``books_at`` the uptime of that, and
+    ``followed`` how much of a slow drift has been put to the books since the plate was last known, in grams.
     ``standing_since`` says since when (Unix time) each product has stood there without the slot having run out of it.
     """
 
     grams: float | None = None
+    books: float | None = None
+    books_at: float = 0.0
+    followed: float = 0.0
+    batches: dict[str, Batch] = field(default_factory=dict)
     counts: dict[str, int | None] = field(default_factory=dict)
     misplaced: dict[str, int] = field(default_factory=dict)
     standing_since: dict[str, float] = field(default_factory=dict)
@@ -204,7 +223,8 @@ class Live:
     ``intervals`` are what thermometers have said since their last record;
     ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
     ``walked_out`` are the rooms whose door somebody has used from within since the last entry. ``broker_down``: it has not been reached for
-    a while.
+    a while. ``histories`` are the steps of the running sessions, weighed
+    together; what they hold follows from the sessions' steps.
     """
 
     relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
@@ -223,5 +243,6 @@ class Live:
     exit_at: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
     walked_out: set[str] = field(default_factory=set)
+    histories: dict[str, History] = field(default_factory=dict)
     journal_room: Literal["ok", "nearly_full", "full"] | None = None
     broker_down: bool | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from device.domain.events import (
@@ -13,8 +14,9 @@ from device.domain.events import (
     SessionEnded,
     SessionStarted,
 )
+from device.domain.identification import TagCount
 from device.domain.layout import Slot
-from device.store import answers, basket, orders, stock
+from device.store import answers, basket, ledger, orders, stock
 from device.store.cold.statement import statement
 from device.store.notes import OrderPickedUp, SessionDetails
 from device.store.state import Session
@@ -41,6 +43,8 @@ def begin(
     turn.note(SessionDetails(session, zone, command, dict(order_lines or {}), prices, expected, jti))
     started = turn.zone(zone).visitor(session)
     assert started is not None
+    for slot in slots:
+        ledger.opened(turn, slot.id)
     if any(slot.id in turn.live.untrusted for slot in slots):
         basket.review(turn, started, "untrusted_plate")
     if any(gtin not in turn.plan.products for gtin in started.order_lines):
@@ -50,9 +54,13 @@ def begin(
 
 def finish(turn: Turn, session: Session, reason: EndReason) -> None:
     """Say what a session came to: its cart, and what is doubtful about it."""
-    _final_doubts(turn, session, reason)
     charged = session.purpose in ("shop", "pickup")
-    cart = basket.cart(turn, session) if charged else ()
+    tags = _tag_counts(turn, session) if charged and reason == "door_closed" and reads_tags(turn, session.zone) else None
+    story = basket.conclude(turn, session, tags or ())
+    _final_doubts(turn, session, reason)
+    if tags is not None:
+        _compare_tags(turn, session)
+    cart = basket.cart(turn, session, story) if charged else ()
     restock = _restocked(turn, session) if session.purpose == "restock" else None
     reviews: tuple[ReviewReason, ...] = tuple(session.reviews)
     turn.tell(
@@ -112,11 +120,19 @@ def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
         basket.review(turn, session, "unexplained_step")
     if any(slot.id in turn.live.untrusted for slot in slots) and "gap" not in session.reviews:
         basket.review(turn, session, "untrusted_plate")
+    for slot in slots:
+        if slot.id not in turn.live.untrusted and ledger.closed(turn, slot.id, len(session.steps)):
+            basket.review(turn, session, "unexplained_step")
     charged, places = session.purpose in ("shop", "pickup"), (session.zone, *turn.plan.inside(session.zone))
     if charged and not session.reviews and any(turn.zone(place).mode == "review" for place in places):
         basket.review(turn, session, "gap")
-    if reason == "door_closed" and session.purpose in ("shop", "pickup") and reads_tags(turn, session.zone):
-        _compare_tags(turn, session)
+
+
+def _tag_counts(turn: Turn, session: Session) -> list[TagCount]:
+    """What tags say at the end: how many of each tagged product have left."""
+    gone = Counter(session.tags.values())
+    gtins = {gtin for slot in covered(turn, session.zone) for gtin in slot.products} | set(gone)
+    return [TagCount(gtin, gone[gtin]) for gtin in sorted(gtins) if gtin in turn.plan.products and turn.plan.products[gtin].tagged]
 
 
 def _compare_tags(turn: Turn, session: Session) -> None:
