@@ -3,7 +3,7 @@
 A pick says how much lighter the plate became. Two explanations of it (so many of one product, so many of another) are told apart as far as
 their weights are apart, compared with what items, batches and plates differ by: the variances are those of the model that decides picks
 (``device.sensing.identify``). The probability of taking one for the other, at the best limit between them, is the area under the lower of
-the two curves, each for what its quantity is likely (``MORE``).
+the two curves, each for what a hand is likely to take at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from device.config.configuration import Configuration
 from device.domain.identification import Candidate
 from device.domain.layout import Slot
 from device.domain.products import Product
-from device.sensing.identify import MORE, item_variance, plate_variance
+from device.sensing.identify import hand_log, item_variance, plate_variance
 
 STEP_SD_G = 0.5
 """Standard error of a settled step, of noise alone: HX711 and four cells at 10 Hz."""
@@ -180,7 +180,7 @@ def _mistaken(first: Product, many: int, second: Product, others: int) -> float:
     """The probability of taking one of two explanations for the other: the area under the lower of two weighted normal curves."""
     one, one_variance = _step(first, many)
     other, other_variance = _step(second, others)
-    weights = [(1 - MORE) * MORE ** (quantity - 1) for quantity in (many, others)]
+    weights = [math.exp(hand_log(_candidate(item), quantity)) for item, quantity in ((first, many), (second, others))]
     share = weights[0] / sum(weights)
     low, high = sorted(((one, one_variance, share), (other, other_variance, 1 - share)))
     return _lower_area(*low, *high)
@@ -209,7 +209,11 @@ def _normal(away: float, variance: float) -> float:
 def _step(item: Product, quantity: int) -> tuple[float, float]:
     """Mean and variance of a step of so many items, as picks are decided."""
     grams = item.grams * quantity
-    return grams, plate_variance(grams, STEP_SD_G) + item_variance(Candidate(item.gtin, item.grams, item.grams_sd, None, 1.0), quantity)
+    return grams, plate_variance(grams, STEP_SD_G) + item_variance(_candidate(item), quantity)
+
+
+def _candidate(item: Product) -> Candidate:
+    return Candidate(item.gtin, item.grams, item.grams_sd, None, 1.0)
 
 
 def _words(item: Product, quantity: int) -> str:

@@ -8,6 +8,11 @@ from typing import Literal, Protocol
 
 from device.domain.events import Alternative
 
+WEIGHED = 10
+"""So many items made the catalogue's mean."""
+BATCH = 0.5
+"""How much the means of batches differ, as a share of how much items do."""
+
 Belonging = Literal["own", "misplaced", "stranger"]
 """Why a product may leave a slot: it belongs there, it is known to have been put there, or it is only somewhere in the same zone."""
 

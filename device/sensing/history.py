@@ -253,6 +253,8 @@ class _StepView:
         self.scale = shares(self.candidates)
         self.none = none_log(self.grams)
         self.own = {candidate.gtin for candidate in self.candidates if candidate.belongs == "own"}
+        mine = [candidate for candidate in self.candidates if candidate.belongs == "own"]
+        self.counted = mine if all(candidate.count is not None for candidate in mine) else []
         self.shift = self._shift()
         self._left = list(self._leaving()) if self.step.delta < 0 else []
         self._reach = {place for place in range(number) if self._one_reach(steps[place])}
@@ -315,14 +317,20 @@ class _StepView:
         return Lot(candidate.gtin, quantity, grams, trust * self.error, self.step.slot, self.number)
 
     def _short(self, now: _Hypothesis, lots: Sequence[Lot]) -> float:
-        """What it costs to take more than the books have."""
-        cost = 0.0
-        for lot in lots:
-            known = next((each.count for each in self.candidates if each.gtin == lot.gtin), None)
-            if known is not None:
-                gone = next((count for slot, gtin, count in now.stock if slot == self.step.slot and gtin == lot.gtin), 0)
-                cost += log(EMPTY_PRIOR) if lot.items > known - gone else 0.0
-        return cost
+        """What the books say: of what there is more of more is taken, and more than there is hardly."""
+        return sum(self._short_of(now, lot) for lot in lots)
+
+    def _short_of(self, now: _Hypothesis, lot: Lot) -> float:
+        known = next((each for each in self.candidates if each.gtin == lot.gtin), None)
+        if known is None or known.count is None:
+            return 0.0
+        left = known.count - _gone(now, self.step.slot, known.gtin)
+        if lot.items > left:
+            return log(EMPTY_PRIOR)
+        if known.belongs != "own" or not self.counted:
+            return 0.0
+        standing = sum(max(0, (each.count or 0) - _gone(now, self.step.slot, each.gtin)) for each in self.counted)
+        return log(left / standing * len(self.counted))
 
     def _taken_up(self, now: _Hypothesis) -> Iterator[_Change]:
         """What was put down here in this session, and does not belong here, goes again."""
@@ -496,6 +504,11 @@ class _StepView:
     def _shift(self) -> float | None:
         lightest = min((candidate.grams for candidate in self.candidates), default=0.0)
         return None if self.grams > min(SHIFT_MOST_G, SHIFT_SHARE * lightest) else self.none + log(SHIFT_TIMES)
+
+
+def _gone(now: _Hypothesis, slot: str, gtin: str) -> int:
+    """How many of a product have left a slot, by this hypothesis."""
+    return next((count for where, what, count in now.stock if where == slot and what == gtin), 0)
 
 
 def _without(doubts: tuple[Doubt, ...], doubt: Doubt) -> tuple[Doubt, ...]:

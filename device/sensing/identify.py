@@ -8,9 +8,9 @@ pairs (candidate j, quantity q) and the hypothesis "none of these":
 
 - ``m_j`` and ``s_j`` are one item's weight and spread: q items spread by √q·s.
 - ``u_j`` is the uncertainty of the mean itself, the same for all items, so that it grows with q, not √q. The catalogue's mean came from
-  weighing about ten items once: ``u_j = s_j / √WEIGHED``, until a restock has weighed the batch that stands in the slot.
+  weighing about ten items once, and batches differ: ``u_j² = s_j² (1/WEIGHED + BATCH²)``, until a restock has weighed what stands there.
 - ``cell = CELL_ERROR_G ⊕ CELL_ERROR·g`` is what a load cell adds: corner load (where on the plate the item stood), span and linearity.
-- ``quantity(q)`` falls by ``MORE`` with each further item in the hand, normalised over what fits (``most``).
+- ``quantity(q)`` falls by ``MORE`` with each further item in the hand, and beyond two heavy ones by ``HANDS`` besides.
 - ``share_j`` is the prior of a candidate, divided by the sum of all where that is over 1.
 - Normal* is a normal distribution, and for ``ROUGH_SHARE`` of the steps one that is wider by ``ROUGH_G``.
 - "none of these" has a weight of which nothing is known but its order of magnitude: uniform in log g.
@@ -25,11 +25,13 @@ from collections.abc import Iterator, Sequence
 from math import ceil, exp, log, pi, sqrt
 
 from device.domain.events import Alternative
-from device.domain.identification import Candidate, Identification
+from device.domain.identification import BATCH, WEIGHED, Candidate, Identification
 
 NONE_PRIOR = 0.001
-MORE = 0.25
-WEIGHED = 10
+MORE = 0.15
+HANDS = 0.3
+HANDFUL_G = 200.0
+"""Items so heavy are taken one a hand: each beyond two at once is less likely by ``HANDS``."""
 CELL_ERROR_G = 0.5
 CELL_ERROR = 0.0005
 LIGHTEST_G = 5.0
@@ -44,6 +46,7 @@ ROUGH_G = 3.0
 
 _LOG_TWO_PI = log(2 * pi)
 _LOG_FINE, _LOG_ROUGH = log(1 - ROUGH_SHARE), log(ROUGH_SHARE)
+_LOG_ONE, _LOG_MORE, _LOG_HANDS = log(1 - MORE), log(MORE), log(HANDS)
 _LOG_RANGE = log(log(HEAVIEST_G / LIGHTEST_G))
 
 
@@ -107,7 +110,7 @@ def item_variance(candidate: Candidate, quantity: int) -> float:
 
 def mean_variance(candidate: Candidate) -> float:
     """Variance of the mean of what stands there."""
-    return candidate.grams_sd**2 / WEIGHED if candidate.mean_sd is None else candidate.mean_sd**2
+    return candidate.grams_sd**2 * (1 / WEIGHED + BATCH**2) if candidate.mean_sd is None else candidate.mean_sd**2
 
 
 def quantities(grams: float, sd: float, candidate: Candidate, *, hand: bool = True) -> Iterator[tuple[int, float]]:
@@ -118,15 +121,20 @@ def quantities(grams: float, sd: float, candidate: Candidate, *, hand: bool = Tr
     fits = min(QUANTITY_MAX, candidate.most if candidate.most is not None else ceil(2 * grams / candidate.grams) + 1)
     if fits < 1:
         return
-    more = log(MORE) if hand else 0.0
-    scale = log(candidate.prior) + (log((1 - MORE) / (1 - MORE**fits)) if hand else -log(fits))
+    scale = log(candidate.prior) - (0.0 if hand else log(fits))
     for quantity in range(1, fits + 1):
         variance = error + item_variance(candidate, quantity)
         away = grams - quantity * candidate.grams
         if away < -reach(variance):
             break
         if away <= reach(variance):
-            yield quantity, scale + (quantity - 1) * more + weight_log(away, variance)
+            yield quantity, scale + (hand_log(candidate, quantity) if hand else 0.0) + weight_log(away, variance)
+
+
+def hand_log(candidate: Candidate, quantity: int) -> float:
+    """Log probability that a hand that takes a product takes so many at once."""
+    beyond = max(0, quantity - 2) if candidate.grams >= HANDFUL_G else 0
+    return _LOG_ONE + (quantity - 1) * _LOG_MORE + beyond * _LOG_HANDS
 
 
 def log_sum(one: float, other: float) -> float:

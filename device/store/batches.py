@@ -8,18 +8,14 @@ batches stand there is part of the uncertainty.
 
 from __future__ import annotations
 
-from device.domain.identification import Identification
+from device.domain.identification import BATCH, WEIGHED, Identification
 from device.store.notes import BatchLearnt
 from device.store.turn import Turn
 
 SURE = 0.999
 """Only a restock of which product and number are this certain is learned from."""
-BATCH = 1.0
-"""How much batches differ, as a share of how much items do."""
 BOUND_SDS = 3.0
 """A mean further from the catalogue's is another product, or a wrong catalogue: that is for a person."""
-WEIGHED = 10
-"""So many items made the catalogue's mean."""
 
 
 def learn(turn: Turn, slot_id: str, found: Identification, delta: float, sd: float) -> None:

@@ -51,7 +51,6 @@ def quiet(turn: Turn, slot: str, grams: float, sd: float, *, watched: bool) -> N
         if abs(away) > stock.astray(state.books):
             _missed(turn, slot, away, sd, grams)
             return
-        stock.reconcile(turn, slot)
     if abs(grams - state.grams) > NOTE_G or (watched and abs(grams - state.books) > NOTE_G):
         _follow(turn, slot, grams, FOLLOW_G_PER_S * (turn.moment.uptime - state.books_at) if watched else 0.0, sd)
 
@@ -65,7 +64,7 @@ def opened(turn: Turn, slot: str) -> None:
 
 
 def closed(turn: Turn, slot: str, steps: int) -> bool:
-    """A session ends: whether a plate is further from its books than its steps account for. The books are put right."""
+    """A session ends: whether a plate is further from its books than its ``steps`` account for. The books, and the count, are put right."""
     state = turn.slot(slot)
     grams = turn.live.grams.get(slot)
     if grams is None or state.books is None or slot not in turn.live.based:
@@ -73,7 +72,8 @@ def closed(turn: Turn, slot: str, steps: int) -> bool:
     away = grams - state.books
     if abs(away) > NOTE_G:
         turn.note(PlateWeight(slot, round(grams, 2), None, state.followed))
-    stock.reconcile(turn, slot)
+    if steps:
+        stock.reconcile(turn, slot)
     return abs(away) > stock.astray(state.books) + STEP_G * sqrt(steps)
 
 

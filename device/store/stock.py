@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from device.domain.events import StockChanged, StockLow, StockMisplaced, StockOut
+from device.domain.identification import BATCH, WEIGHED
 from device.store.turn import Turn
 
-Cause = Literal["inferred", "counted", "taken", "returned", "restocked", "reconciled", "unexplained", "gap"]
+Cause = Literal["inferred", "counted", "taken", "returned", "restocked", "unexplained", "gap"]
 
 RESIDUAL_SDS = 4.0
 """A weight counts as n items if it is within this many standard deviations of n items."""
@@ -16,7 +17,6 @@ RECONCILE_SDS = 4.0
 PLATE_G = 15.0
 LOAD_SHARE = 0.002
 """Drift of 2.5 g in an hour and creep of 0.03 % in 30 minutes, both several times over."""
-WEIGHED = 10
 SPAN = 0.001
 """How far a plate's span may be off between two calibrations."""
 
@@ -109,7 +109,7 @@ def reconcile(turn: Turn, slot_id: str) -> None:
     product = turn.plan.products[slot.products[0]]
     most = max(count, before)
     batch = state.batches.get(product.gtin)
-    mean_sd = batch.sd if batch else product.grams_sd / WEIGHED**0.5
+    mean_sd = batch.sd if batch else product.grams_sd * (1 / WEIGHED + BATCH**2) ** 0.5
     spread = (most * product.grams_sd**2 + (most * mean_sd) ** 2 + (SPAN * most * product.grams) ** 2) ** 0.5
     if RECONCILE_SDS * spread < 0.5 * product.grams:
-        put(turn, slot_id, product.gtin, count, "reconciled")
+        put(turn, slot_id, product.gtin, count, "counted")

@@ -121,7 +121,7 @@ def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
     if any(slot.id in turn.live.untrusted for slot in slots) and "gap" not in session.reviews:
         basket.review(turn, session, "untrusted_plate")
     for slot in slots:
-        if slot.id not in turn.live.untrusted and ledger.closed(turn, slot.id, len(session.steps)):
+        if slot.id not in turn.live.untrusted and ledger.closed(turn, slot.id, sum(step.slot == slot.id for step in session.steps)):
             basket.review(turn, session, "unexplained_step")
     charged, places = session.purpose in ("shop", "pickup"), (session.zone, *turn.plan.inside(session.zone))
     if charged and not session.reviews and any(turn.zone(place).mode == "review" for place in places):
