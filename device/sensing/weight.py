@@ -70,7 +70,9 @@ class Plate:
         "_capacity_g",
         "_converter",
         "_down",
+        "_drift",
         "_factor",
+        "_gain",
         "_glitches",
         "_lane",
         "_last",
@@ -140,7 +142,7 @@ class Plate:
         allowance = self._allowance
         if -allowance < residual < allowance and self._up == 0.0 == self._down:
             self.at = at
-            self._level += self._pace.drift if residual > 0.0 else -self._pace.drift
+            self._level += self._drift if residual > 0.0 else -self._drift
             one = grams - self._last
             two = grams - self._last_but_one
             self._last_but_one = self._last
@@ -148,9 +150,9 @@ class Plate:
             one *= one
             two *= two
             cap = self._cap
-            gain = self._pace.gain
-            self._ones += ((min(one, cap)) - self._ones) * gain
-            self._twos += ((min(two, cap)) - self._twos) * gain
+            gain = self._gain
+            self._ones += ((one if one < cap else cap) - self._ones) * gain  # noqa: FURB136 — a call of min costs as much as the rest
+            self._twos += ((two if two < cap else cap) - self._twos) * gain  # noqa: FURB136
             self._lane -= 1
             return None if self._lane else self._every_so_often(at)
         return self._suspect(at, grams)
@@ -188,6 +190,8 @@ class Plate:
     def set_pace(self, pace: Pace) -> None:
         """Go by another sample rate."""
         self._pace = pace
+        self._drift = pace.drift
+        self._gain = pace.gain
         self._tune()
         self._lane = _LANE
 
