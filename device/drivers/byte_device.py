@@ -93,9 +93,9 @@ class _Connection:
             self._timer.cancel()
             self._timer, self._timer_at = None, math.inf
 
-    def _readable(self) -> None:
+    def _readable(self, at: float) -> None:
         with self:
-            self._carry_out(self._dialogue.received(self._port.read(), uptime()))
+            self._carry_out(self._dialogue.received(self._port.read(), at))
             self._keep_time()
 
     def _time_up(self) -> None:

@@ -12,6 +12,8 @@ import asyncio
 import select
 from collections.abc import Callable
 
+from device.ports.clock import uptime
+
 ROUND_S = 0.02
 """With one read of 4 KiB a round a port carries 200 kB/s: eighteen times a line of 115 200 baud."""
 
@@ -25,7 +27,7 @@ class Rounds:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
-        self._readable: dict[int, Callable[[], None]] = {}
+        self._readable: dict[int, Callable[[float], None]] = {}
         self._next: asyncio.TimerHandle | None = None
         loop.add_reader(self._epoll.fileno(), self._woken)
 
@@ -36,8 +38,11 @@ class Rounds:
             _rounds[loop] = Rounds(loop)
         return _rounds[loop]
 
-    def join(self, fd: int, readable: Callable[[], None]) -> None:
-        """From now on ``readable`` is called when there is something to read, or the other end is gone. It must not raise."""
+    def join(self, fd: int, readable: Callable[[float], None]) -> None:
+        """From now on ``readable`` is called when there is something to read, or the other end is gone. It must not raise.
+
+        It is told the time of the round (``device.ports.clock.uptime``).
+        """
         self._epoll.register(fd, select.EPOLLIN)
         self._readable[fd] = readable
 
@@ -69,10 +74,11 @@ class Rounds:
     def _read_all(self) -> bool:
         """Read every port that has something. Whether any had: what is read may end a port, and the last port the rounds."""
         ready = self._epoll.poll(0)
+        at = uptime()
         for fd, _ in ready:
             readable = self._readable.get(fd)
             if readable is not None:
-                readable()
+                readable(at)
         return bool(ready)
 
 

@@ -18,7 +18,9 @@ Message = Weight | OutOfRange | Refused | Told
 LONGEST_LINE = 128
 """No answer of levels 0 and 1 comes near it. What has no end for longer is noise, soon enough to say what it looks like."""
 
-_WEIGHT = re.compile(rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za-z%/]{1,5})")
+_WEIGHED = rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za-z%/]{1,5})"
+_WEIGHT = re.compile(_WEIGHED)
+_WHOLE = re.compile(_WEIGHED + rb"\r\n")
 _TOLD = re.compile(rb'(I[0-9]{1,2}) A "([^"]*)"')
 _REFUSED = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) ([IL])")
 _DONE = re.compile(rb"([A-Z@][A-Z0-9]{0,3}) A")
@@ -35,6 +37,15 @@ class Decoder:
     def feed(self, data: bytes) -> list[Message | Noise]:
         """What ``data`` completes."""
         out: list[Message | Noise] = []
+        if not self._lines.pending:
+            # Nearly all that a scale ever says: whole lines with a weight. The rest is cut and looked at below.
+            begin = 0
+            while match := _WHOLE.match(data, begin):
+                out.append(Weight(float(match[2]), match[3].decode("ascii"), match[1] == b"S"))
+                begin = match.end()
+            if begin == len(data):
+                return out
+            data = data[begin:]
         for line in self._lines.feed(data):
             message = line if isinstance(line, Noise) else _message(line)
             if isinstance(message, Noise) and isinstance(line, bytes):

@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from device.ports import rounds
+from device.ports.clock import uptime
 from device.ports.rounds import ROUND_S, Rounds
 
 
@@ -21,6 +22,7 @@ class Line:
         self.far, self.near = -1, -1
         self.near, self.far = os.pipe()
         self.heard: list[bytes] = []
+        self.began = uptime()
         self.changed = asyncio.Event()
 
     def join(self) -> None:
@@ -29,7 +31,8 @@ class Line:
     def leave(self) -> None:
         Rounds.of(asyncio.get_running_loop()).leave(self.near)
 
-    def readable(self) -> None:
+    def readable(self, at: float) -> None:
+        assert self.began <= at <= uptime()
         self.heard.append(os.read(self.near, 4096))
         self.changed.set()
 
@@ -95,7 +98,7 @@ async def test_a_port_that_another_one_ends_is_not_read(lines: list[Line]) -> No
     told: list[Line] = []
     over = asyncio.Event()
 
-    def end_the_others(line: Line) -> None:
+    def end_the_others(line: Line, _at: float) -> None:
         told.append(line)
         for other in lines:
             if other is not line:
