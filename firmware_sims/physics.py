@@ -131,6 +131,11 @@ class Plate:
         """A slammed door, a footstep: an oscillation of about this size that dies away in half a second."""
         self._shake_g = math.hypot(self._shake_g, grams)
 
+    @property
+    def path_g(self) -> float:
+        """What the plate itself does, without creep, drift, noise and glitches: where it is on its way to ``grams``."""
+        return self._at_g
+
     def sample(self, dt: float) -> float:
         """``dt`` later: grams as the cell converts them."""
         self._move(dt)

@@ -1,6 +1,6 @@
 """False steps in a day in which nobody takes anything, at each sample rate.
 
-The plate is that of ``firmware_sims.physics``, whose noise and glitches are those of a recording of a real one: 0.83 % glitches, creep of
+The plate is that of ``firmware_sims.physics``, whose noise and glitches are those of a recording of a real one: 1 % glitches, creep of
 a load put on at midnight, a zero that wanders. On top: a compressor that runs for 10 of every 25 minutes and beats with the mains at some
 hertz, people who walk past once a minute, a door slammed nearby every quarter of an hour, times of arrival with jitter, 0.2 % of the
 samples lost, and a gap of half a second to 1.3 s about once an hour.

@@ -13,6 +13,7 @@ from device.bench import Options, Result, write
 
 BENCHMARKS = {
     "accuracy": "Carts: exact, wrong without a word, flagged; beside the optimum and a published rule.",
+    "latency": "From a plate that has settled to the event, by sample rate, beside the optimum; and how true the errors are.",
     "quiet": "False steps in a day of drift, creep, compressor, footsteps and glitches.",
     "speed": "CPU per million samples, from bytes on terminals to events, beside a plain program and one in C.",
 }

@@ -32,8 +32,11 @@ _HIDDEN_S = 0.13
 """What may be left of a movement that ended just before the window is what the window cannot show, the error of its trend, the more the
 shorter it is against this time: a plate of 5 Hz is still within it after a tenth of a second ..."""
 
-_HIDDEN_OF_MOTION = 0.25
-"""... but no more than this share of how far off the half window before it was."""
+_HIDDEN_OF_MOTION = 0.5
+"""... but no more than this share of how far off the two half windows before it were."""
+
+_SLOW_DECAY = 0.25
+"""Over a window. What settles faster is within the errors by the time at which a window agrees."""
 
 TWO_APART = 1.15
 """Samples two apart still correlate a little: by 0.04 in the recording, by 0.19 in an AR(1) process like it."""
@@ -81,9 +84,10 @@ def quick_level(values: Sequence[float], count: int, seconds: float, sigma: floa
     se = sigma * sqrt(inflation(count, rho) / count)
     preceding = [*(2 * half * [before]), *earlier]
     unfinished = unfinished_settling(preceding, grams, half, 1.5 * se, (trend, _TREND_SDS * trend_sd))
-    if abs(unfinished) > max(0.5 * _QUANTUM_G, se):
+    if abs(unfinished) > max(0.5 * _QUANTUM_G, se) or _creeping(earlier, grams, count, se):
         return None
-    hidden = min(_HIDDEN_S / (count * seconds) * trend_sd, _HIDDEN_OF_MOTION * abs(median(preceding[-half:]) - grams))
+    motion = max(abs(median(preceding[-half:]) - grams), abs(median(preceding[-2 * half : -half]) - grams))
+    hidden = min(_HIDDEN_S / (count * seconds) * trend_sd, _HIDDEN_OF_MOTION * motion)
     return Level(grams - unfinished, sqrt(se * se + unfinished * unfinished / 4 + hidden * hidden), sigma, count)
 
 
@@ -129,6 +133,24 @@ def unfinished_settling(earlier: Sequence[float], grams: float, half: int, noise
     start = near / (1 - share)
     observed, error = trend
     return start * share if abs(start * high * (1 - high) - observed) <= error + noise else 0.0
+
+
+def _creeping(earlier: Sequence[float], grams: float, count: int, se: float) -> bool:
+    """Whether the two whole windows before came nearer to this one, ``grams``, in an even and slow way, so that more is to come.
+
+    What the half windows of ``unfinished_settling`` lose in noise, whole ones still show: a platform, or a maker's filter, that takes some
+    tenths of a second. A plate that swings, or has been let go just now, comes in no such order.
+    """
+    if len(earlier) < 2 * count:
+        return False
+    near = earlier[-count:]
+    newer, older = median(near[count // 2 :]) - grams, median(near[: count // 2]) - grams
+    middle, far = median(near) - grams, median(earlier[-2 * count : -count]) - grams
+    if middle < 0:
+        newer, older, middle, far = -newer, -older, -middle, -far
+    if middle <= se or min(newer, older, far) <= 0:
+        return False
+    return middle > _SLOW_DECAY * (far - middle)
 
 
 def steady_level(values: Sequence[float], rho: float, outliers: float = 0.1) -> Level | None:

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 from click.testing import CliRunner
 
+from device.bench.latency import KINDS, Task, measured
+from device.bench.latency_optimum import optimum_s
 from device.bench.plot import Panel, figure
 from device.bench.quiet import Day, live, signal
 from device.cli import smartstore
@@ -51,3 +53,16 @@ def test_a_picture_holds_what_was_drawn_and_is_the_same_twice() -> None:
     words = [element.text for element in ElementTree.fromstring(picture).iter() if element.text and element.text.strip()]
     assert {"Both", "T & T", "rising", "target", "spread", "dots"} <= set(words)
     assert "nan" not in picture
+
+
+def test_latency_is_measured_beside_its_optimum() -> None:
+    found = measured(Task(10.0, 12, 12, 1))
+    assert sorted(found.delays_s) == sorted(KINDS)
+    assert all(len(delays) == 12 and delays == sorted(delays) for delays in found.delays_s.values())
+    assert found.delays_s["taken"][-1] < 0.6
+    assert 0.1 < found.optimum_s < 1.0
+
+
+def test_the_optimum_is_sooner_where_more_may_be_wrong_and_where_samples_come_faster() -> None:
+    assert optimum_s(10.0, 0.3, 1) < optimum_s(10.0, 0.005, 1)
+    assert optimum_s(40.0, 0.005, 1) < optimum_s(10.0, 0.005, 1)
