@@ -14,13 +14,19 @@ from rich.text import Text
 PICTURE = Path(__file__).with_name("demo.svg")
 
 
+def _without_this_machine(line: str) -> str:
+    """The same line as it would be in a checkout: which folder this one is in is nobody's business."""
+    line = re.sub(r"  \(its journal and logs: .*\)", "", line)
+    return re.sub(r"watch along with: \S+( -m device)?", "watch along with: .venv/bin/smartstore", line)
+
+
 def main() -> None:
     """Run, colour, draw."""
     run = subprocess.run([sys.executable, "-m", "device", "demo", "--shoppers", "1"], capture_output=True, text=True, check=True)
     console = Console(record=True, width=112, file=io.StringIO())
     console.print(Text("$ make demo", style="bold"))
     for line in run.stdout.splitlines():
-        text = Text(re.sub(r"  \(everything is made in .*\)", "", line))
+        text = Text(_without_this_machine(line))
         text.highlight_regex(r"^\d\d:\d\d:\d\d", "dim")
         text.highlight_regex(r"-> .*", "cyan")
         text.highlight_regex(r"ALARM.*", "bold red")

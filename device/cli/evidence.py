@@ -8,6 +8,7 @@ from math import ceil, floor, log10
 from statistics import median
 from typing import Any
 
+from device.cli.output import certainty
 from device.cli.raster import Raster
 from device.journal.reading import Stored
 from device.journal.trace import Trace
@@ -38,7 +39,7 @@ def decided(rows: Iterable[Stored], name: str, products: Mapping[str, str]) -> l
 
 
 def _item(data: Mapping[str, Any], products: Mapping[str, str]) -> str:
-    return f"{_named(data, products)} at {data.get('slot')}, {data.get('confidence', 0.0):.2%} sure"
+    return f"{_named(data, products)} at {data.get('slot')}, {certainty(data.get('confidence', 0.0))}"
 
 
 def _named(data: Mapping[str, Any], products: Mapping[str, str]) -> str:

@@ -72,3 +72,8 @@ def known(group: BaseExceptionGroup) -> StoreError | None:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first if isinstance(first, StoreError) else None
+
+
+def certainty(confidence: float) -> str:
+    """How sure a line of a cart is, in words. Nothing is 100 % sure."""
+    return "over 99.99% sure" if confidence >= 0.9999 else f"{confidence:.2%} sure"

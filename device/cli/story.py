@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from device.cli.output import say
+from device.cli.output import certainty, say
 from device.config import Configuration
 
 
@@ -67,7 +67,7 @@ class Teller:
             return
         click.echo(f"\n  {name}'s cart")
         for line in self._cart:
-            sure = f"{line['confidence']:.2%} sure"
+            sure = certainty(line["confidence"])
             click.echo(f"    {line['quantity']} x {line['name']:<34} {self._money(line['total_minor']):>12}   {sure}")
         if not self._cart:
             click.echo("    (empty)")
@@ -99,7 +99,7 @@ class Teller:
         return datetime.now(UTC).astimezone(self._timezone).strftime("%H:%M:%S")
 
     def _item(self, data: dict[str, Any], verb: str) -> str:
-        sure = f"{data['confidence']:.2%} sure"
+        sure = certainty(data["confidence"])
         return (
             f"{data['quantity']} {self._name(data['gtin'])} {verb} {data['slot']}: {data['grams']:.0f} g ± {data['grams_sd']:.1f} g, {sure}"
         )
