@@ -38,9 +38,9 @@ from device.sensing.identify import (
 )
 from device.sensing.tag_evidence import tags_log
 
-BEAM = 64
+BEAM = 200
 FORGET = 18.0
-"""A hypothesis 10^8 times less likely than the best is dropped, and so are all beyond the 64 likeliest."""
+"""A hypothesis 10^8 times less likely than the best is dropped, and so are all beyond the 200 likeliest."""
 
 PAIR_PRIOR = 0.02
 """Two products of one slot leave it in one movement: two hands."""

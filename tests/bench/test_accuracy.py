@@ -1,0 +1,78 @@
+"""The accuracy benchmark in small: the same twice, fair to all decoders, and its shops are what they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from statistics import median
+
+import pytest
+
+from device.bench.accuracy import DECODERS, SESSIONS, Piece, play
+from device.bench.accuracy_optimal import best_cart
+from device.bench.accuracy_published import published_rule
+from device.bench.accuracy_scenarios import AIM3S_SHELVES, SCENARIOS, SINGLE, aim3s_shelf
+from device.bench.accuracy_world import Seen, ShopDay
+from firmware_sims.physics import QUIET
+
+
+def test_a_day_is_the_same_twice_and_nobody_is_better_than_the_optimum() -> None:
+    day = play(Piece(0, 0, 7))
+    assert day == play(Piece(0, 0, 7))
+    assert day.sessions == 35
+    assert day.scores["device"].exact >= 34
+    assert day.scores["device"].silent == 0
+    assert day.scores["optimal"].exact == 35
+    assert day.scores["published"].exact < day.scores["device"].exact
+
+
+def test_near_identical_bottles_are_flagged_and_not_charged_silently() -> None:
+    number = next(place for place, (name, _) in enumerate(SCENARIOS) if name == "near-identical bottles")
+    day = play(Piece(number, 0, 7))
+    assert day.scores["device"].reviews > 15
+    assert day.scores["device"].silent <= 1
+    assert day.scores["device"].exact <= day.scores["optimal"].exact + 3
+
+
+def test_all_scenarios_together_are_ten_thousand_sessions() -> None:
+    assert len(SCENARIOS) * SESSIONS >= 10_000
+    assert set(play(Piece(6, 0, 1)).scores) == set(DECODERS)
+
+
+def test_the_81_products_have_the_measured_spreads() -> None:
+    goods = [product for shelf in range(AIM3S_SHELVES) for slot in aim3s_shelf(shelf).slots for product in slot]
+    assert len({product.gtin for product in goods}) == 81
+    assert all(len(aim3s_shelf(shelf).slots) == 12 for shelf in range(AIM3S_SHELVES))
+    assert median(product.grams_sd for product in goods) == pytest.approx(1.6, abs=0.4)
+    shares = sorted(product.grams_sd / product.grams for product in goods)
+    assert median(shares) == pytest.approx(0.013, abs=0.004)
+    assert shares[72] == pytest.approx(0.049, abs=0.02)
+
+
+def test_the_published_rule_reads_a_plain_pick_and_is_fooled_by_a_glitch() -> None:
+    still = [(1000.0, 5000.0)] * 120
+    gone = still[:60] + [(1000.0, 3750.0)] * 60
+    slots = [("a", ("nuts",)), ("b", ("wine",))]
+    grams = {"nuts": 100.0, "wine": 1250.0}
+    assert published_rule(gone, 20.0, slots, grams).cart == {"wine": 1}
+    assert published_rule(still, 20.0, slots, grams).cart == {}
+    glitch = [*still[:80], (1000.0, 9000.0), *still[81:]]
+    assert published_rule([*glitch[:81], *gone[81:]], 20.0, slots, grams).cart == {"wine": 1}
+
+
+def test_the_optimum_knows_a_bottle_by_its_weight() -> None:
+    day = ShopDay(replace(SINGLE, nature=QUIET), 3)
+    gtin = day.places["s1"].products[0]
+    grams = day.truth[gtin].grams
+    seen = Seen({gtin: 1}, [("s1", gtin, 2, 2 * grams, 0.0), ("s1", gtin, -1, -grams, 3.0)], {"s1": {gtin: 6}}, {})
+    best = best_cart(day.scenario, day.truth, seen, "x")
+    assert best.cart == {gtin: 1}
+    assert best.confidence > 0.999
+
+
+def test_staff_fill_the_shelves_and_the_device_counts_them() -> None:
+    day = ShopDay(SINGLE, 5)
+    day.fill()
+    for name, place in day.places.items():
+        standing = Counter(item.gtin for item in place.items)
+        assert {gtin: count for gtin, count in day.state.slots[name].counts.items() if count} == dict(standing)
