@@ -2,8 +2,9 @@
 
 Reading order: ``sensing`` (the stage), ``scale`` and ``weight`` (a plate: movement, settling, step), ``settle`` (when is a weight settled),
 ``trust``, ``evidence``, then the small ones: ``debounce``, ``door``, ``inputs``, ``codes``, ``tags``, ``temperature``, ``health``.
-``identify`` says how likely it is that a step was so many of a product, ``history`` (with ``explanations`` and ``hypothesis``) what a session's steps were together, ``model`` is
-both as the store asks for them. Why it is done so: ``docs/sensing.md``, ``docs/identification.md``.
+``identify`` says how likely it is that a step was so many of a product, ``history`` (with ``explanations`` and ``hypothesis``) what a
+session's steps were together, ``model`` is both as the store asks for them. Why it is done so: ``docs/sensing.md``,
+``docs/identification.md``.
 """
 
 from device.sensing.health import DeviceView
