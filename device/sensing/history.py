@@ -19,9 +19,9 @@ from device.sensing.hypothesis import Hypothesis, Trail
 from device.sensing.identify import ALTERNATIVE_MIN, ALTERNATIVES_MAX, log_sum
 from device.sensing.tag_evidence import tags_log
 
-BEAM = 200
+BEAM = 64
 FORGET = 18.0
-"""A hypothesis 10^8 times less likely than the best is dropped, and so are all beyond the 200 likeliest."""
+"""A hypothesis 10^8 times less likely than the best is dropped, and so are all beyond the 64 likeliest."""
 
 _START = Hypothesis(0.0, (), (), (), (), None)
 
@@ -78,9 +78,8 @@ class JointHistory:
                 votes[number][moves] = votes[number].get(moves, 0.0) + share
         told: list[Told | None] = [None] * len(self._steps)
         for number, moves in enumerate(_moves(best)):
-            others = sorted(
-                ((share, other[0]) for other, share in votes[number].items() if len(other) == 1 and other != moves), reverse=True
-            )
+            single = [(share, other[0]) for other, share in votes[number].items() if len(other) == 1 and other != moves]
+            others = sorted(single, key=lambda each: (-each[0], each[1].gtin, each[1].quantity))
             alternatives = tuple(
                 Alternative(move.gtin, abs(move.quantity), share) for share, move in others[:ALTERNATIVES_MAX] if share >= ALTERNATIVE_MIN
             )

@@ -130,6 +130,15 @@ def test_an_opened_bottle_is_not_a_return() -> None:
     assert story.doubts["swap_suspected"] > 0.5
 
 
+def test_products_of_one_weight_are_alternatives_of_equal_rank() -> None:
+    slot = [own(gtin, 1250.0, 6.0) for gtin in (WINE, TWIN, GIN)]
+    (step,) = Told().step("c", -1250.0, slot).history.story().steps
+    assert len(step.moves) == 1
+    assert len(step.alternatives) == 2
+    assert step.alternatives[0].confidence == pytest.approx(step.alternatives[1].confidence)
+    assert step.confidence == pytest.approx(1 / 3, abs=0.01)
+
+
 def test_what_nothing_explains_is_said_so() -> None:
     story = Told().step("a", -700.0, WINES).history.story()
     assert dict(story.cart) == {}
