@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.domain import facts
 from device.domain.layout import Layout
@@ -23,6 +23,7 @@ class Visit:
     items: dict[str, int]
     sound: bool
     session: str | None
+    hands: dict[str, list[float]] = field(default_factory=dict)
 
 
 class BusyShop(Shop):
@@ -33,6 +34,7 @@ class BusyShop(Shop):
         self.visits_a_day = visits_a_day
         self.visits: list[Visit] = []
         self.boots = 0
+        self.shelves = {"a": [1250.0] * 6, "b": [355.0] * 10}
         super().__init__(plan or layout(sales_hours=[OPEN[0]], age_limit=16, temperature={"min_celsius": 2.0, "max_celsius": 12.0}))
 
     def day(self) -> None:
@@ -77,12 +79,16 @@ class BusyShop(Shop):
         self.wait(self.chance.uniform(3.0, 9.0))
 
     def move(self, visit: Visit, plate: str) -> None:
-        gtin, mean, spread = GRAMS[plate]
-        back = visit.items.get(gtin, 0) > 0 and self.chance.random() < 0.2
-        if not back and self.plates[plate] < mean:
+        """Each item has a weight of its own, and weighs the same when it is put back."""
+        gtin, shelf, hand = GRAMS[plate][0], self.shelves[plate], visit.hands.setdefault(plate, [])
+        back = bool(hand) and self.chance.random() < 0.2
+        if not back and not shelf:
             return
         visit.items[gtin] = visit.items.get(gtin, 0) + (-1 if back else 1)
-        self.weigh(plate, (1 if back else -1) * self.chance.gauss(mean, spread))
+        source, target = (hand, shelf) if back else (shelf, hand)
+        grams = source.pop(self.chance.randrange(len(source)))
+        target.append(grams)
+        self.weigh(plate, grams if back else -grams)
 
     def restock(self) -> None:
         """Staff fill the plates up."""
@@ -90,9 +96,10 @@ class BusyShop(Shop):
         self.show(purpose="restock", sub="staff")
         self.open_door()
         for plate, (_, mean, spread) in GRAMS.items():
-            missing = FULL[plate] - round(self.plates[plate] / mean)
-            if missing > 0:
-                self.weigh(plate, self.chance.gauss(missing * mean, spread * missing**0.5))
+            more = [self.chance.gauss(mean, spread) for _ in range(FULL[plate] - len(self.shelves[plate]))]
+            if more:
+                self.shelves[plate] += more
+                self.weigh(plate, sum(more))
         self.close_door()
         self.wait(10)
 
