@@ -9,14 +9,31 @@ from device.store.tally import Flow
 from device.store.turn import Turn
 
 HOUR_S = 3600.0
+SOON_S = 5.0
+"""A report due within so long at a start is one that was missed."""
 
 
 def begin(turn: Turn) -> None:
-    """Wait for the next full hour, and for midnight, wherever nobody waits yet."""
+    """Wait for the next full hour, and for midnight. What fell due while nobody was there is told soon; what is still to come, by the clock
+    and in the time zone of now."""
     for zone in turn.plan.zones:
-        if f"engagement:{zone}" not in turn.state.timers:
+        if _is_to_come(turn, f"engagement:{zone}"):
             _await_hour(turn, zone)
-        if f"stock:{zone}" not in turn.state.timers and turn.plan.slots_of(zone):
+        if _is_to_come(turn, f"stock:{zone}") and turn.plan.slots_of(zone):
+            _await_midnight(turn, zone)
+
+
+def clock_moved(turn: Turn, by_s: float) -> None:
+    """The clock on the wall was set by so many seconds: hours and midnights come when it says so, and one that it skipped has come."""
+    for zone in turn.plan.zones:
+        if f"engagement:{zone}" in turn.state.timers:
+            _await_hour(turn, zone)
+        at = turn.state.timers.get(f"stock:{zone}")
+        if at is None:
+            continue
+        if at <= turn.moment.uptime + by_s and _is_another_day(turn, zone):
+            turn.start_timer(f"stock:{zone}", 0.0)
+        else:
             _await_midnight(turn, zone)
 
 
@@ -37,7 +54,7 @@ def tell_engagement(turn: Turn, zone: str) -> None:
         )
         for gtin, each in sorted(interest.items())
     )
-    turn.tell(ShelfEngagement(zone, turn.time(turn.state.tally.since.get(zone)), turn.time(), products), zone)
+    turn.tell(ShelfEngagement(zone, _since(turn, turn.state.tally.since.get(zone, turn.moment.wall)), turn.time(), products), zone)
 
 
 def tell_stock(turn: Turn, zone: str) -> None:
@@ -46,7 +63,7 @@ def tell_stock(turn: Turn, zone: str) -> None:
     lines = tuple(_line(turn, slot.id, gtin, slot.capacity) for slot in turn.plan.slots_of(zone) for gtin in slot.products)
     if lines:
         since = turn.state.tally.reported.get(zone)
-        turn.tell(StockReported(zone, None if since is None else turn.time(since), turn.time(), lines), zone)
+        turn.tell(StockReported(zone, None if since is None else _since(turn, since), turn.time(), lines), zone)
 
 
 def _line(turn: Turn, slot: str, gtin: str, capacity: int) -> StockLine:
@@ -72,6 +89,21 @@ def _days_of_cover(count: int | None, sold: list[int]) -> float | None:
     """How long a count lasts at the mean rate of the days that are known."""
     total = sum(sold)
     return None if count is None or total <= 0 else round(count * len(sold) / total, 1)
+
+
+def _since(turn: Turn, wall: float) -> str:
+    """When a report begins: not after its end, though the clock may have been set back meanwhile."""
+    return turn.time(min(wall, turn.moment.wall))
+
+
+def _is_to_come(turn: Turn, timer: str) -> bool:
+    return turn.state.timers.get(timer, turn.moment.uptime + HOUR_S) > turn.moment.uptime + SOON_S
+
+
+def _is_another_day(turn: Turn, zone: str) -> bool:
+    """Whether the day of the zone's last account is over."""
+    reported = turn.state.tally.reported.get(zone)
+    return reported is not None and datetime.fromtimestamp(reported, turn.plan.timezone).date() < turn.local.date()
 
 
 def _await_hour(turn: Turn, zone: str) -> None:

@@ -43,6 +43,18 @@ def closing_s(turn: Turn, zone: str, purpose: Purpose) -> float | None:
     return None if left_s is None else left_s + rules.closing_grace_s
 
 
+def clock_moved(turn: Turn) -> None:
+    """The clock on the wall was set: who is inside has until the hours end by it, and the grace; never less than the grace from now."""
+    for zone, state in turn.state.zones.items():
+        for session in state.sessions if zone in turn.plan.zones else ():
+            timer = f"closing:{session.id}" if turn.rules(zone).kind == "room" else f"closing:{zone}"
+            left_s = closing_s(turn, zone, session.purpose)
+            if left_s is not None:
+                turn.start_timer(timer, left_s)
+            elif turn.moment.trusted:
+                turn.stop_timer(timer)
+
+
 def may_take(turn: Turn, zone: str, purpose: Purpose) -> bool:
     """Whether somebody who is in already may take from a zone now. Restocking and service always may."""
     if purpose not in ("shop", "pickup"):

@@ -52,6 +52,8 @@ KEEP_AFTER_EXPIRY_S = 86_400.0
 """How long used codes and seen commands are remembered after they have expired: by then any clock error has shown."""
 START_GRACE_S = 3.0
 """What fell due while the program was dead waits this long for the contacts and plates to be heard first."""
+CLOCK_STEP_S = 1.0
+"""By more than this against the uptime, the wall clock has been set."""
 LONGEST_NAME = 64
 """Of a command's name, which is the end of a topic that anybody may have chosen, at most so much is journalled."""
 REMEMBERED = 4096
@@ -87,6 +89,7 @@ class Store:
         self.refused_unsigned = 0
         self._next: tuple[Plan, Trust] | None = None
         self._refusal_told_at: float | None = None
+        self._wall_ahead: float | None = None
         self.weigh: Weigh = nobody_weighs
         """How a plate without a calibration stands; the core sets it."""
         self._identify = identify
@@ -101,7 +104,11 @@ class Store:
     def step(self, what: Input, moment: Moment) -> Outcome:
         """Take one input. Whatever was due before it happens first; at a start, nothing is due before the doors have been heard."""
         turn = self._turn(moment)
+        moved_s = self._clock_moved(moment)
         if not isinstance(what, inputs.Begin):
+            if moved_s:
+                reports.clock_moved(turn, moved_s)
+                sales.clock_moved(turn)
             self._run_timers(turn)
         _STEPS[type(what)](self, turn, what)
         if type(what) in _MAY_CHANGE_MODES:
@@ -120,6 +127,14 @@ class Store:
 
     def _turn(self, moment: Moment) -> Turn:
         return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch, self.weigh)
+
+    def _clock_moved(self, moment: Moment) -> float:
+        """By how much the wall clock was set since it was last looked at, in seconds; 0 where it only ran."""
+        ahead, before = moment.wall - moment.uptime, self._wall_ahead
+        if before is not None and abs(ahead - before) <= CLOCK_STEP_S:
+            return 0.0
+        self._wall_ahead = ahead
+        return 0.0 if before is None else ahead - before
 
     def _run_timers(self, turn: Turn) -> None:
         """Let what is due happen, earliest first. Each timer stops itself, so this ends."""
@@ -372,6 +387,7 @@ class Store:
         before, self.plan = self.plan, plan
         turn.plan = plan
         self._forget_places(turn)
+        reports.begin(turn)
         plates = {(slot.id, slot.scale, slot.channel) for slot in before.slots.values()}
         moved = tuple(slot.id for slot in plan.slots.values() if (slot.id, slot.scale, slot.channel) not in plates)
         if moved:
