@@ -50,6 +50,7 @@ SENTENCES = {
     "stock.out": "{slot} is empty: {gtin}",
     "stock.misplaced": "{gtin} stands in the wrong place, {slot}",
     "stock.reported": "{zone} accounts for its day",
+    "stock.expiring": "{slot}: {count} x {gtin} expire on {expires}, days left: {days_left}",
     "shelf.engagement": "{zone} tells how its products fared",
     "alarm.raised": "ALARM {kind} at {place}: {details} [{alarm}]",
     "alarm.cleared": "alarm {kind} at {place} is over, cleared by {by} [{alarm}]",
@@ -68,7 +69,7 @@ SENTENCES = {
 TOLD = {
     "status": ("state", "clock"),
     "zone": ("door", "lock_commanded", "lock_observed", "session", "sales", "reasons", "mode", "alarms"),
-    "slot": ("count", "low", "trusted"),
+    "slot": ("count", "low", "trusted", "expires"),
     "device": ("state", "reason"),
 }
 """Of which retained topics a change is told, and of which fields: those that do not change by themselves."""

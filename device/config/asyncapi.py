@@ -61,6 +61,7 @@ LEVELS: dict[str, JSON] = {
             "count": _or_null(COUNT),
             "grams": _or_null(NUMBER),
             "confidence": _or_null(NUMBER),
+            "expires": {"type": "object", "additionalProperties": {"type": "string", "format": "date"}},
             "low": {"type": "boolean"},
             "trusted": {"type": "boolean"},
         }

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from device.domain.layout import Gtin, Slot
 from device.domain.products import Category
+
+
+def _a_day(text: str) -> str:
+    """Raises ValueError where there is no such day."""
+    date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"}), AfterValidator(_a_day)]
+"""A date as ``2026-12-31``."""
 
 
 class Arguments(BaseModel):
@@ -99,6 +110,14 @@ class Count(Arguments):
     count: Annotated[int, Field(ge=0, le=100_000)]
 
 
+class SetExpiry(Arguments):
+    """The last day on which what stands in a slot may be sold; None: nothing is known of it, or it keeps."""
+
+    slot: str
+    gtin: Gtin
+    expires: Day | None
+
+
 class NoArguments(Arguments):
     pass
 
@@ -122,6 +141,7 @@ COMMANDS: dict[str, type[Arguments]] = {
     "tare": Tare,
     "calibrate": CalibrateArguments,
     "count": Count,
+    "set_expiry": SetExpiry,
     "snapshot": NoArguments,
     "resend": ResendFrom,
     "reload": NoArguments,

@@ -29,6 +29,7 @@ ReviewReason = Literal[
     "swap_suspected",
     "timeout",
     "several_sessions",
+    "expired",
 ]
 AlarmKind = Literal[
     "door_held",
@@ -448,6 +449,22 @@ class StockMisplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class StockExpiring:
+    """Goods in a slot are near their date, or past it. ``expires`` is the last day on which they may be sold (ISO 8601).
+
+    Told each midnight of the store from 3 days before, until none is left or the date is changed. ``days_left`` is 0 on the last day and
+    negative after it; ``count`` is None where it is not known.
+    """
+
+    TYPE: ClassVar[str] = "stock.expiring"
+    slot: str
+    gtin: str
+    count: int | None
+    expires: str
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmRaised:
     """Somebody should look. ``details`` depends on the kind."""
 
@@ -608,6 +625,7 @@ Event = (
     | StockOut
     | StockMisplaced
     | StockReported
+    | StockExpiring
     | ShelfEngagement
     | AlarmRaised
     | AlarmCleared

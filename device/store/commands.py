@@ -16,7 +16,7 @@ from device.store import alarms, answers, devices, doors, orders, rooms, sales, 
 from device.store.cold import ColdStore
 from device.store.entrance import is_busy
 from device.store.fold import calibration_key
-from device.store.notes import Calibrated, CatalogueSet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
+from device.store.notes import Calibrated, CatalogueSet, ExpirySet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
 from device.store.plan import product_of
 from device.store.state import Calibration
 from device.store.turn import Turn
@@ -235,6 +235,15 @@ def _count(turn: Turn, command: Command, wanted: args.Count, cold: ColdStore) ->
     _done(turn, command, before=before, count=wanted.count)
 
 
+def _set_expiry(turn: Turn, command: Command, wanted: args.SetExpiry, cold: ColdStore) -> None:
+    slot = _known_slot(turn, wanted.slot)
+    if not stock.is_own(turn, slot, wanted.gtin):
+        raise CommandRefused("bad_arguments")
+    before = turn.slot(slot).expiries.get(wanted.gtin)
+    turn.note(ExpirySet(slot, wanted.gtin, wanted.expires))
+    _done(turn, command, before=before.day if before else None, expires=wanted.expires)
+
+
 def _snapshot(turn: Turn, command: Command, wanted: args.NoArguments, cold: ColdStore) -> None:
     answers.finish(turn, command.id, "done", result={"seq": turn.state.seq}, shown=views.whole(turn, cold))
 
@@ -308,6 +317,7 @@ _COMMANDS: dict[str, Callable[[Turn, Command, Any, ColdStore], None]] = {
     "tare": _tare,
     "calibrate": _calibrate,
     "count": _count,
+    "set_expiry": _set_expiry,
     "snapshot": _snapshot,
     "resend": _resend,
     "reload": _reload,

@@ -17,6 +17,7 @@ from device.store.state import (
     Batch,
     Calibration,
     Excursion,
+    Expiry,
     LockState,
     OrderState,
     Pick,
@@ -182,6 +183,18 @@ def _stock(state: State, what: events.StockChanged, record: Record) -> None:
         slot.standing_since[what.gtin] = record.moment.wall
     elif what.count:
         slot.standing_since.setdefault(what.gtin, record.moment.wall)
+    _keeps_its_date(slot, what)
+
+
+def _keeps_its_date(slot: SlotState, what: events.StockChanged) -> None:
+    """Goods that come where none were left are others, with a date of their own; what was put back is what had been taken."""
+    expiry = slot.expiries.get(what.gtin)
+    if expiry is None or what.count is None:
+        return
+    if what.count and expiry.spent and what.reason in _ARRIVALS:
+        del slot.expiries[what.gtin]
+    else:
+        expiry.spent = what.count == 0
 
 
 _ARRIVALS = frozenset({"restocked", "counted", "inferred"})
@@ -282,6 +295,14 @@ def _plate(state: State, what: notes.PlateWeight, record: Record) -> None:
 
 def _batch(state: State, what: notes.BatchLearnt, record: Record) -> None:
     slot_of(state, what.slot).batches[what.gtin] = Batch(what.grams, what.sd)
+
+
+def _expiry(state: State, what: notes.ExpirySet, record: Record) -> None:
+    expiries = slot_of(state, what.slot).expiries
+    if what.expires is None:
+        expiries.pop(what.gtin, None)
+    else:
+        expiries[what.gtin] = Expiry(what.expires)
 
 
 def _code_used(state: State, what: notes.CodeUsed, record: Record) -> None:
@@ -412,6 +433,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.PlateWeight: _plate,
     notes.StepNoted: _step,
     notes.BatchLearnt: _batch,
+    notes.ExpirySet: _expiry,
     notes.CodeUsed: _code_used,
     notes.Revoked: _revoked,
     notes.CommandSeen: _command_seen,

@@ -126,6 +126,16 @@ class BatchLearnt:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpirySet:
+    """The last day (ISO 8601) on which a product in a slot may be sold; None: not known any more."""
+
+    TYPE: ClassVar[str] = "note.expiry"
+    slot: str
+    gtin: str
+    expires: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CodeUsed:
     """A grant used a code up. ``expires_wall`` is Unix seconds."""
 
@@ -281,6 +291,7 @@ Note = (
     | PlateWeight
     | StepNoted
     | BatchLearnt
+    | ExpirySet
     | CodeUsed
     | Revoked
     | CommandSeen

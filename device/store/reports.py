@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from device.domain.events import ProductEngagement, ShelfEngagement, StockLine, StockReported
+from device.store import expiry
 from device.store.tally import Flow
 from device.store.turn import Turn
 
@@ -64,6 +65,8 @@ def tell_stock(turn: Turn, zone: str) -> None:
     if lines:
         since = turn.state.tally.reported.get(zone)
         turn.tell(StockReported(zone, None if since is None else _since(turn, since), turn.time(), lines), zone)
+    for slot in turn.plan.slots_of(zone):
+        expiry.tell(turn, slot.id)
 
 
 def _line(turn: Turn, slot: str, gtin: str, capacity: int) -> StockLine:

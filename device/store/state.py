@@ -113,6 +113,14 @@ class Batch:
 
 
 @dataclass(slots=True)
+class Expiry:
+    """The last day (ISO 8601) on which what stands in a slot may be sold. ``spent``: none of it is left there."""
+
+    day: str
+    spent: bool = False
+
+
+@dataclass(slots=True)
 class SlotState:
     """A slot's last settled gross weight and its counts. A count of None is not known.
 
@@ -129,6 +137,7 @@ class SlotState:
     counts: dict[str, int | None] = field(default_factory=dict)
     misplaced: dict[str, int] = field(default_factory=dict)
     standing_since: dict[str, float] = field(default_factory=dict)
+    expiries: dict[str, Expiry] = field(default_factory=dict)
     confidence: float = 1.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device.domain.envelope import data_of
-from device.store import doors, orders, sales
+from device.store import doors, expiry, orders, sales
 from device.store.cold import ColdStore
 from device.store.state import Session
 from device.store.turn import Turn
@@ -51,6 +51,7 @@ def slot_view(turn: Turn, slot_id: str) -> dict[str, Any]:
         "counts": {gtin: state.counts.get(gtin) for gtin in slot.products} | dict(state.misplaced),
         "grams": None if state.grams is None else round(state.grams, 1),
         "confidence": state.confidence,
+        "expires": expiry.of_slot(turn, slot_id),
         "low": count is not None and count <= slot.low_at,
         "trusted": slot_id in turn.live.based and slot_id not in turn.live.untrusted,
     }

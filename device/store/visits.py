@@ -16,7 +16,7 @@ from device.domain.events import (
 )
 from device.domain.identification import TagCount
 from device.domain.layout import Slot
-from device.store import answers, basket, ledger, orders, stock
+from device.store import answers, basket, expiry, ledger, orders, stock
 from device.store.cold.statement import statement
 from device.store.notes import OrderPickedUp, SessionDetails
 from device.store.state import Session
@@ -60,6 +60,8 @@ def finish(turn: Turn, session: Session, reason: EndReason) -> None:
     _final_doubts(turn, session, reason)
     if tags is not None:
         _compare_tags(turn, session)
+    if charged and expiry.any_expired(turn, session):
+        basket.review(turn, session, "expired")
     cart = basket.cart(turn, session, story) if charged else ()
     restock = _restocked(turn, session) if session.purpose == "restock" else None
     reviews: tuple[ReviewReason, ...] = tuple(session.reviews)

@@ -36,6 +36,8 @@ def sentence(event: Event, names: Names) -> Sentence | None:
             return _of_a_session(event, names)
         case events.StockChanged() | events.StockLow() | events.StockOut() | events.StockMisplaced():
             return _of_stock(event, names)
+        case events.StockExpiring():
+            return _of_a_date(event, names)
         case events.StockReported() | events.ShelfEngagement():
             return None
         case events.AlarmRaised() | events.AlarmCleared():
@@ -144,6 +146,15 @@ def _of_stock(event: events.StockChanged | events.StockLow | events.StockOut | e
             if not event.count:
                 return Sentence(f"{event.slot}: {what} is no longer in the wrong place", "good")
             return Sentence(f"{event.slot}: {times(event.count, what)} in the wrong place", "warn")
+
+
+def _of_a_date(event: events.StockExpiring, names: Names) -> Sentence:
+    product = names.product(event.gtin)
+    what = product if event.count is None else times(event.count, product)
+    if event.days_left < 0:
+        return Sentence(f"{event.slot}: {what} past the date ({event.expires})", "warn")
+    when = {0: "today is the last day", 1: "1 day left"}.get(event.days_left, f"{event.days_left} days left")
+    return Sentence(f"{event.slot}: {what} must be sold by {event.expires}: {when}", "warn")
 
 
 def _of_an_alarm(event: events.AlarmRaised | events.AlarmCleared, names: Names) -> Sentence | None:

@@ -138,6 +138,7 @@ REVIEWS: Mapping[str, str] = {
     "swap_suspected": "perhaps a swap",
     "timeout": "it took too long",
     "several_sessions": "several people at once",
+    "expired": "something past its date",
 }
 
 

@@ -244,6 +244,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "tare": {"slot": "A1"},
     "calibrate": {"slot": "A1", "grams": 1000},
     "count": {"slot": "A1", "gtin": "06901234567892", "count": 3},
+    "set_expiry": {"slot": "A1", "gtin": "06901234567892", "expires": "2026-12-31"},
     "snapshot": {},
     "resend": {"from": 1},
     "reload": {},
