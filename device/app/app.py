@@ -60,6 +60,8 @@ STARTED: Mapping[StartReason, str] = {
 
 FIXED = ("store", "mqtt", "journal", "web", "clock", "lock", "scale", "rfid", "thermometer", "reader", "input")
 """Tables of the configuration that hold until the next start."""
+RENEWED = ("zone", "slot", "access", "special_day", "rule", "degraded")
+"""Tables that a reload puts into force; the catalogue comes with them."""
 FIXED_SIMULATED = ("store", "mqtt", "web")
 """The same while devices are simulated: their ports, the journal and the clock are not those of the file."""
 
@@ -279,7 +281,7 @@ class App:
             changed.append("zone ids")
         if changed:
             return [f"{name}: changed, which takes a restart" for name in changed]
-        layout = old.model_copy(update={"zone": new.layout.zone, "slot": new.layout.slot, "access": new.layout.access})
+        layout = old.model_copy(update={name: getattr(new.layout, name) for name in RENEWED})
         self._core.store.replan(Plan(layout, new.products, self._core.store.state), trust_of(new))
         return []
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from device.engine.clock import uptime
@@ -174,6 +175,18 @@ async def test_sighup_in_mid_session_keeps_the_prices_of_the_session(tmp_path: P
         await store.take("A")
         assert (await store.leave())["total_minor"] == 1290
         assert (await store.buy("A"))["total_minor"] == 1390
+
+
+async def test_sighup_puts_a_special_day_into_force(tmp_path: Path) -> None:
+    async with rig(tmp_path) as store:
+        today = datetime.now(UTC).date()
+        days = [f'[[special_day]]\ndate = "{today + timedelta(days=by)}"\nsales_hours = []\n' for by in (-1, 0, 1)]
+        store.config.write_text("\n".join([store.config.read_text(), *days]))
+        store.reload()
+        await store.logged("reloaded")
+        after = store.stranger.latest
+        await store.show()
+        await store.stranger.event("access.denied", after, reason="closed_hours")
 
 
 async def test_sighup_does_not_take_what_needs_a_restart(tmp_path: Path) -> None:

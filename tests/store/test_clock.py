@@ -125,7 +125,7 @@ def test_who_overstays_is_sent_home_after_as_long_as_ever(shop: Shop, by_s: floa
 
 # --- hours and their grace ------------------------------------------------------------------------------------------------------
 
-UNTIL_TEN = {"sales_hours": ["Mon-Sun 10:00-22:00"], "closing_grace_s": 300, "max_session_s": 7200}
+UNTIL_TEN: dict[str, Any] = {"sales_hours": ["Mon-Sun 10:00-22:00"], "closing_grace_s": 300, "max_session_s": 7200}
 
 
 def test_hours_hold_by_the_clock_as_it_is_now() -> None:
@@ -247,7 +247,7 @@ def test_in_another_time_zone_hours_and_midnight_are_those_of_its_walls(how: str
 
 # --- daylight saving ------------------------------------------------------------------------------------------------------------
 
-NIGHT = {"sales_hours": ["Mon-Sun 22:00-02:30"], "closing_grace_s": 60, "max_session_s": 7200}
+NIGHT: dict[str, Any] = {"sales_hours": ["Mon-Sun 22:00-02:30"], "closing_grace_s": 60, "max_session_s": 7200}
 
 
 @pytest.mark.parametrize(
