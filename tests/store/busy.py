@@ -13,7 +13,7 @@ from tests.store.shop import COLA, NOON, RIESLING, Shop, layout
 DAY_S = 86_400.0
 OPEN = ("Mon-Sun 08:00-22:00", 8, 22)
 GRAMS = {"a": (RIESLING, 1250.0, 6.0), "b": (COLA, 355.0, 2.0)}
-FULL = {"a": 24, "b": 48}
+FULL = {"a": 12, "b": 24}
 
 
 @dataclass
