@@ -17,3 +17,8 @@ class Moment:
     wall: float
     trusted: bool
     boot: str
+
+
+def in_ms(seconds: float) -> float:
+    """A time to the millisecond, as the journal writes it: a state that is made of it comes out of the journal as it went in."""
+    return round(seconds, 3)

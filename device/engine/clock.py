@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from device.domain.moment import Moment
+from device.domain.moment import Moment, in_ms
 
 STA_UNSYNC = 0x0040
 """``status`` bit of adjtimex(2): nobody disciplines the kernel's clock."""
@@ -80,4 +80,4 @@ class Clock:
         return self._trusted
 
     def now(self) -> Moment:
-        return Moment(uptime(), time.clock_gettime(time.CLOCK_REALTIME), self._trusted, self.boot)
+        return Moment(in_ms(uptime()), in_ms(time.clock_gettime(time.CLOCK_REALTIME)), self._trusted, self.boot)

@@ -14,7 +14,7 @@ from device.domain.envelope import Origin, adapter, data_of
 from device.domain.events import Event
 from device.domain.jws import SigningKey, sign
 from device.domain.layout import Layout
-from device.domain.moment import Moment
+from device.domain.moment import Moment, in_ms
 from device.domain.products import Product
 from device.engine.records import record_from, row_of
 from device.sensing import identify
@@ -145,8 +145,10 @@ class Shop:
         self.step(inputs.Tick())
 
     def _advance(self, uptime: float) -> None:
-        passed = uptime - self.now
-        self.moment = Moment(uptime, self.moment.wall + passed, self.moment.trusted, self.moment.boot)
+        """To a time that the journal can write, and no earlier than asked for: what is due then is due."""
+        rounded = in_ms(uptime)
+        later = rounded if rounded >= uptime else in_ms(rounded + 0.001)
+        self.moment = Moment(later, in_ms(self.moment.wall + later - self.now), self.moment.trusted, self.moment.boot)
 
     def token(self, **claims: Any) -> str:
         self._codes += 1
@@ -198,7 +200,7 @@ class Shop:
         """Die without a word and start again from the journal, on the same boot or on another."""
         self.state = self.replayed()
         uptime = self.now + away_s if boot is None else 20.0
-        self.moment = Moment(uptime, self.moment.wall + away_s, True, boot or self.moment.boot)
+        self.moment = Moment(in_ms(uptime), in_ms(self.moment.wall + away_s), True, boot or self.moment.boot)
         self.plates |= plates or {}
         self._start("crash" if boot is None else "power_loss")
 

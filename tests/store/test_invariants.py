@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -142,5 +143,5 @@ class Days(RuleBasedStateMachine):
         assert [record.seq for record in self.shop.records if record.seq is not None] == list(range(1, self.shop.state.seq + 1))
 
 
-TestDays = Days.TestCase
+TestDays = pytest.mark.timeout(240)(Days.TestCase)
 TestDays.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -197,5 +198,5 @@ class RoomDays(RuleBasedStateMachine):
         shop.folds()
 
 
-TestRoomDays = RoomDays.TestCase
+TestRoomDays = pytest.mark.timeout(240)(RoomDays.TestCase)
 TestRoomDays.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
