@@ -135,6 +135,8 @@ def _move(found: Identification, delta: float) -> Move:
 def _follow(turn: Turn, session: Session, story: Story, *, final: bool) -> None:
     """Tell what the newest step was, and tell anew what an earlier one has turned out to be."""
     for place, told in enumerate(story.steps):
+        if session.steps[place].slot not in turn.plan.slots:
+            continue  # a restart came with another plan: what was told while the slot was known stands
         picks = [pick for pick in session.picks if pick.step == place]
         same = sorted((pick.gtin, pick.quantity) for pick in picks) == sorted((move.gtin, move.quantity) for move in told.moves)
         newest = place == len(story.steps) - 1 and not picks

@@ -55,6 +55,11 @@ class Plan:
         """The same store with the catalogue and planogram that commands have set since."""
         return Plan(self.layout, self._of_file, state)
 
+    def with_slots_of(self, other: Plan, state: State) -> Plan:
+        """The same store with the slots of another plan, and the products that only that one knows."""
+        layout = self.layout.model_copy(update={"slot": tuple(other.slots.values())})
+        return Plan(layout, {**other._of_file, **self._of_file}, state)
+
     def locks_of(self, zone: str) -> list[Lock]:
         return [lock for lock in self.layout.lock if lock.zone == zone]
 

@@ -19,6 +19,7 @@ from device.store import (
     alarms,
     answers,
     authentication,
+    basket,
     codes,
     commands,
     degraded,
@@ -88,6 +89,7 @@ class Store:
         self.challenges: tuple[Challenge, ...] = ()
         self.refused_unsigned = 0
         self._next: tuple[Plan, Trust] | None = None
+        self._waiting: Plan | None = None
         self._refusal_told_at: float | None = None
         self._wall_ahead: float | None = None
         self.weigh: Weigh = nobody_weighs
@@ -111,12 +113,17 @@ class Store:
                 sales.clock_moved(turn)
             self._run_timers(turn)
         _STEPS[type(what)](self, turn, what)
+        if self._waiting and not self._anybody_there():
+            plan, self._waiting = self._waiting, None
+            self._adopt(turn, plan.renewed(self.state))
         if type(what) in _MAY_CHANGE_MODES:
             degraded.follow(turn)
         return Outcome(tuple(turn.records), tuple(turn.effects))
 
     def replan(self, plan: Plan, trust: Trust) -> None:
-        """Have a new configuration ready, which ``Reloaded`` then puts into force."""
+        """Have a new configuration ready, which ``Reloaded`` then puts into force: all of it at once, but the slots, if they have changed,
+        when no session runs. What stands where does not change under anybody's hands.
+        """
         self._next = (plan, trust)
 
     def zone_view(self, zone: str, moment: Moment) -> dict[str, Any]:
@@ -226,6 +233,13 @@ class Store:
         for zone in self.plan.zones:
             if kinds.misfits(turn, zone):
                 kinds.begin_anew(turn, zone)
+        for zone in self.plan.zones:
+            for session in turn.zone(zone).sessions:
+                if any(
+                    slot not in self.plan.slots or {*counts} != {*self.plan.slots[slot].products}
+                    for slot, counts in session.expected.items()
+                ):
+                    basket.review(turn, session, "gap")
         slots = tuple(slot for slot in self.state.slots if slot not in self.plan.slots)
         places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
         for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
@@ -284,7 +298,9 @@ class Store:
     def _reloaded(self, turn: Turn, what: inputs.Reloaded) -> None:
         if self._next:
             plan, self.trust = self._next
-            self._next = None
+            self._next = self._waiting = None
+            if plan.slots != self.plan.slots and self._anybody_there():
+                self._waiting, plan = plan, plan.with_slots_of(self.plan, self.state)
             self._adopt(turn, plan)
         if what.command is None:
             return
@@ -292,6 +308,9 @@ class Store:
             answers.finish(turn, what.command, "failed", reason="bad_configuration", result={"faults": list(what.faults)})
         else:
             answers.finish(turn, what.command, "done")
+
+    def _anybody_there(self) -> bool:
+        return any(zone.sessions for zone in self.state.zones.values())
 
     def _overload(self, turn: Turn, what: inputs.Overload) -> None:
         place = self.plan.layout.store.id
