@@ -1,8 +1,9 @@
-"""Kinds of zones: what becomes of a zone that the configuration has made another kind while somebody was there."""
+"""What becomes of a zone whose state cannot be: the configuration has made it another kind while somebody was there, or a visitor of a room
+has no deadline left."""
 
 from __future__ import annotations
 
-from device.store import visits
+from device.store import rooms, visits
 from device.store.notes import PhaseChanged
 from device.store.turn import Turn
 
@@ -12,7 +13,8 @@ def misfits(turn: Turn, zone: str) -> bool:
     rules, state, timers = turn.rules(zone), turn.zone(zone), turn.state.timers
     if rules.kind == "room":
         endless = state.phase == "unlocked" and f"window:{zone}" not in timers
-        return endless or state.phase in ("settling", "overstayed") or f"session:{zone}" in timers
+        stays = all(any(f"{timer}:{each.id}" in timers for timer in ("stay", "leave", "rest")) for each in state.sessions)
+        return endless or not stays or state.phase in ("settling", "overstayed") or f"session:{zone}" in timers
     if rules.inside:
         return bool(state.sessions) or state.phase == "settling"
     return bool(state.sessions) != (state.phase in ("unlocked", "open", "settling"))
@@ -27,3 +29,6 @@ def begin_anew(turn: Turn, zone: str) -> None:
     for timer in ("window", "session", "closing", "settle", "rest"):
         turn.stop_timer(f"{timer}:{zone}")
     turn.note(PhaseChanged(zone, "forced" if turn.zone(zone).door_open else "shut"))
+    for inner in turn.plan.inside(zone):
+        if (turn.zone(inner).phase, "room_empty") in rooms.NICHE:
+            rooms.niche(turn, inner, "room_empty")

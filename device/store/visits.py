@@ -65,6 +65,8 @@ def finish(turn: Turn, session: Session, reason: EndReason) -> None:
     cart = basket.cart(turn, session, story) if charged else ()
     restock = _restocked(turn, session) if session.purpose == "restock" else None
     reviews: tuple[ReviewReason, ...] = tuple(session.reviews)
+    if session.order and reason != "never_opened":
+        turn.note(OrderPickedUp(session.order))
     turn.tell(
         SessionEnded(
             session=session.id,
@@ -85,8 +87,6 @@ def finish(turn: Turn, session: Session, reason: EndReason) -> None:
         ),
         session.zone,
     )
-    if session.order and reason != "never_opened":
-        turn.note(OrderPickedUp(session.order))
     if session.command:
         answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": False})
 

@@ -82,6 +82,8 @@ class Shop:
         self.state = State()
         self.signed = signed
         self.records: list[Record] = []
+        self.commits: list[int] = []
+        """After how many records there was a transaction's end."""
         self.effects: list[Effect] = []
         self.driven: list[tuple[str, bool]] = []
         self.locks_answer = True
@@ -123,6 +125,7 @@ class Shop:
     def step(self, what: Input) -> None:
         outcome = self.store.step(what, self.moment)
         self.records += outcome.records
+        self.commits.append(len(self.records))
         self.effects += outcome.effects
         for effect in outcome.effects:
             if isinstance(effect, DriveLock):
