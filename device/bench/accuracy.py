@@ -164,14 +164,14 @@ def _table(named: Sequence[tuple[str, Tally]]) -> list[str]:
 
 
 def _picture(named: Sequence[tuple[str, Tally]]) -> str:
-    ticks = [(float(place), str(place + 1)) for place in range(len(named))]
+    ticks = [(float(place), name) for place, (name, _) in enumerate(named)]
     panels = []
     for title, part in (
         ("Carts not exactly right, %", "exact"),
         ("Wrong and not flagged, %", "silent"),
         ("Flagged for review, %", "reviews"),
     ):
-        panel = Panel(title, x="scenario, in the order of the table")
+        panel = Panel(title)
         for offset, decoder in zip((-0.3, -0.1, 0.1, 0.3), DECODERS, strict=True):
             points = []
             for place, (_, tally) in enumerate(named):
@@ -180,7 +180,9 @@ def _picture(named: Sequence[tuple[str, Tally]]) -> str:
             panel.bars(points, decoder, width=0.19)
         panel.ticks_x = ticks
         panels.append(panel)
-    return figure(panels, title=f"{named[-1][1].sessions:,} sessions: the device, two optima, and a published rule")
+    return figure(
+        panels, title=f"{named[-1][1].sessions:,} sessions: the device, two optima, and a published rule", columns=1, width=900, height=330
+    )
 
 
 def _reliability(whole: Tally) -> str:

@@ -19,6 +19,9 @@ COLOURS = ("#0b6e99", "#d9730d", "#448361", "#ad1a72", "#6940a5", "#937264")
 Points = Sequence[tuple[float, float]]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 34, 46
+_LEGEND_ROW = 17
+_SLANTED = 96
+"""Room below the axis for words that are too long to stand side by side."""
 _FONT = "font-family='system-ui,-apple-system,Segoe UI,DejaVu Sans,sans-serif'"
 
 
@@ -150,12 +153,14 @@ def _panel(panel: Panel, width: int, height: int) -> Iterator[str]:
     ys = [y for series in panel._series for _, y in series.points] + [at for way, at, _, _ in panel._marks if way == "y"]
     bars = [series for series in panel._series if series.kind == "bars"]
     xs += [x + side * series.width / 2 for series in bars for x, _ in series.points for side in (-1, 1)]
+    legend, legend_height = _legend(panel, width)
+    top, bottom = _TOP + legend_height, _BOTTOM + (_SLANTED if _is_slanted(panel, width) else 0)
     across = _Axis(*_range(panel.x_range, xs, panel.log_x, False), _LEFT, width - _RIGHT, panel.log_x)
-    up = _Axis(*_range(panel.y_range, ys, panel.log_y, bool(bars)), height - _BOTTOM, _TOP, panel.log_y)
+    up = _Axis(*_range(panel.y_range, ys, panel.log_y, bool(bars)), height - bottom, top, panel.log_y)
     yield _text(_LEFT, 20, panel.title, size=13, weight=600)
     yield from _grid(panel, across, up, width, height)
     clip = f"c{_small_hash(panel.title + panel.x + panel.y):x}"
-    inside = f"x='{_LEFT}' y='{_TOP}' width='{width - _LEFT - _RIGHT}' height='{height - _TOP - _BOTTOM}'"
+    inside = f"x='{_LEFT}' y='{top}' width='{width - _LEFT - _RIGHT}' height='{height - top - bottom}'"
     yield f"<clipPath id='{clip}'><rect {inside}/></clipPath>"
     yield f"<g clip-path='url(#{clip})'>"
     for series in panel._series:
@@ -163,7 +168,11 @@ def _panel(panel: Panel, width: int, height: int) -> Iterator[str]:
     yield "</g>"
     for way, at, label, colour in panel._marks:
         yield from _mark(way, at, label, colour, across, up)
-    yield from _legend(panel, width)
+    yield from legend
+
+
+def _is_slanted(panel: Panel, width: int) -> bool:
+    return sum(6.2 * len(word) + 8 for _, word in panel.ticks_x) > width - _LEFT - _RIGHT
 
 
 def _small_hash(text: str) -> int:
@@ -182,7 +191,11 @@ def _grid(panel: Panel, across: _Axis, up: _Axis, width: int, height: int) -> It
     for value, word in panel.ticks_x or [(value, _number(value)) for value in across.ticks()]:
         x = across.place(value)
         yield f"<path d='M{x} {up.start}V{up.start + 4}' stroke='{FAINT}'/>"
-        yield _text(x, up.start + 17, word, anchor="middle", colour=FAINT, size=11)
+        if _is_slanted(panel, width):
+            slanted = _text(0, 0, word, anchor="end", colour=FAINT, size=11)
+            yield f"<g transform='translate({x + 4} {up.start + 14}) rotate(-45)'>{slanted}</g>"
+        else:
+            yield _text(x, up.start + 17, word, anchor="middle", colour=FAINT, size=11)
     yield f"<path d='M{across.start} {up.start}H{across.end}' stroke='{FAINT}'/>"
     yield _text((across.start + across.end) / 2, height - 9, panel.x, anchor="middle", colour=FAINT)
     middle = (up.start + up.end) / 2
@@ -226,21 +239,25 @@ def _mark(way: str, at: float, label: str, colour: str, across: _Axis, up: _Axis
         yield _text(across.end - 3, y - 4, label, anchor="end", colour=colour, size=11)
 
 
-def _legend(panel: Panel, width: int) -> Iterator[str]:
+def _legend(panel: Panel, width: int) -> tuple[list[str], int]:
+    """The names of the series in rows below the title, where they hide nothing; and how high that is."""
+    parts: list[str] = []
+    x, row = _LEFT, 0
     named = [series for series in panel._series if series.label]
-    longest = max((len(series.label) for series in named), default=0)
-    left = width - _RIGHT - 30 - 6.2 * longest
-    if named:
-        yield (
-            f"<rect x='{left - 6:.1f}' y='{_TOP + 2}' width='{width - _RIGHT - left + 4:.1f}' height='{16 * len(named) + 6}' "
-            f"fill='{PAPER}' opacity='0.8'/>"
-        )
-    for number, series in enumerate(named):
-        y = _TOP + 14 + 16 * number
+    for series in named:
+        needed = 38 + round(6.2 * len(series.label))
+        if x > _LEFT and x + needed > width - _RIGHT:
+            x, row = _LEFT, row + 1
+        y = _TOP + 4 + _LEGEND_ROW * row
         dash = " stroke-dasharray='5 4'" if series.dashed else ""
-        thick = 8 if series.kind in ("bars", "band") else 2.5
-        yield f"<path d='M{left:.1f} {y - 4}h18' stroke='{series.colour}' stroke-width='{thick}'{dash}/>"
-        yield _text(left + 24, y, series.label, size=11)
+        if series.kind == "scatter":
+            parts.append(f"<circle cx='{x + 9}' cy='{y - 4}' r='3.5' fill='{series.colour}'/>")
+        else:
+            thick = 8 if series.kind in ("bars", "band") else 2.5
+            parts.append(f"<path d='M{x} {y - 4}h18' stroke='{series.colour}' stroke-width='{thick}'{dash}/>")
+        parts.append(_text(x + 24, y, series.label, size=11))
+        x += needed
+    return parts, _LEGEND_ROW * (row + 1) if named else 0
 
 
 def _number(value: float) -> str:
