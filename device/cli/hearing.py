@@ -113,8 +113,7 @@ class _Sink:
 
 
 async def _from_driver(configuration: Configuration, device: str, ear: Ear) -> None:
-    for name in ("smartstore.device", "pymodbus"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("smartstore.device").setLevel(logging.CRITICAL)
     kind, entry = device_of(configuration, device)
     sink = _Sink(ear)
     async with asyncio.TaskGroup() as group:

@@ -32,8 +32,6 @@ MODBUS_LINES: tuple[tuple[int, Parity], ...] = ((9600, "N"), (9600, "E"), (19_20
 """Speeds and parities that units are delivered with. 19200 with even parity is the standard's own (MODBUS over Serial Line V1.02, 2.5.1).
 The last one has none."""
 
-COILS, INPUT_REGISTERS, HOLDING = 1, 4, 3
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -157,33 +155,33 @@ def _board(port: _Port) -> Found | None:
 
 def _units(port: _Port) -> Iterator[Found]:
     for unit in UNITS:
-        if _modbus(port, unit, HOLDING, 0, 2) is not None:
+        if _modbus(port, unit, modbus.READ_HOLDING, 0, 2) is not None:
             yield replace(_unit(port, unit), parity=port.parity)
 
 
 def _unit(port: _Port, unit: int) -> Found:
     """What a unit that answers is, by what it lets itself be read."""
-    if _modbus(port, unit, COILS, 0, 1):
+    if _modbus(port, unit, modbus.READ_COILS, 0, 1):
         return Found("lock", "modbus-relay", port.baud, "has relays", {"unit": unit, "relay": 0, "contact": 0})
-    climate = _modbus(port, unit, INPUT_REGISTERS, 1, 2)
+    climate = _modbus(port, unit, modbus.READ_INPUT_REGISTERS, 1, 2)
     if climate:
         celsius, humidity = struct.unpack(">hh", climate)
         return Found("thermometer", "modbus", port.baud, f"reads {celsius / 10:.1f} °C, {humidity / 10:.1f} % RH", {"unit": unit})
     for channels in (16, 8, 4, 2, 1):
-        if _modbus(port, unit, HOLDING, 0, 2 * channels):
+        if _modbus(port, unit, modbus.READ_HOLDING, 0, 2 * channels):
             return Found("scale", "modbus-loadcell", port.baud, f"{channels} channels", {"unit": unit, "channels": channels})
     return Found("unknown", "modbus", port.baud, "answers, and lets nothing known be read", {"unit": unit})
 
 
 def _modbus(port: _Port, unit: int, function: int, first: int, count: int) -> bytes | None:
     """What a unit lets be read; empty where it refuses, None where nobody answers."""
-    body = struct.pack(">BBHH", unit, function, first, count)
-    question = body + modbus.crc16(body)
+    question = modbus.rtu_request(unit, modbus.read(function, first, count))
     heard = port.ask(question, UNIT_S, lambda heard: modbus.rtu_answer(question, heard) is not None)
     frame = modbus.rtu_answer(question, heard)
     if frame is None:
         return None
-    return b"" if frame[1] & 0x80 else frame[3:-2]
+    answer = modbus.RTU.pdu(frame)
+    return b"" if modbus.exception(answer) else answer[2:]
 
 
 _QUESTIONS: Sequence[tuple[int, Sequence[Callable[[_Port], Found | None]]]] = (

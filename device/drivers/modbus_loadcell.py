@@ -18,7 +18,7 @@ from collections.abc import Callable
 from device.domain.layout import ModbusLoadcellScale
 from device.domain.readings import DeviceUp, FaultReading, Reading, WeightReading
 from device.drivers.driver import Sink
-from device.drivers.modbus_line import UnitNoise, port_of
+from device.drivers.modbus_line import UnitNoise, port_of, registers_of
 from device.errors import DeviceRefused
 from device.ports.clock import uptime
 from device.ports.modbus import Unit
@@ -62,7 +62,7 @@ class ModbusLoadcell:
         """A number a channel; or why there is none at all; None where no answer came."""
         entry = self._entry
         try:
-            registers = await unit.registers(entry.register_, REGISTERS * entry.channels)
+            registers = await registers_of(unit, entry.register_, REGISTERS * entry.channels)
         except DeviceRefused as error:
             if error.code != DEVICE_FAILURE:
                 raise

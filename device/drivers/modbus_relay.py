@@ -16,7 +16,7 @@ from collections.abc import Callable
 from device.domain.layout import ModbusInput, ModbusLock
 from device.domain.readings import ContactReading, DeviceUp, InputReading
 from device.drivers.driver import Sink
-from device.drivers.modbus_line import UnitNoise, port_of
+from device.drivers.modbus_line import UnitNoise, coils_of, inputs_of, port_of, put_coil
 from device.drivers.orders import Order, Orders
 from device.errors import DeviceRefused
 from device.ports.clock import uptime
@@ -99,7 +99,7 @@ class ModbusRelayLock:
             if attempt:
                 await asyncio.sleep(_SETTLE_S)
             try:
-                confirmed = await unit.put_coil(self._entry.relay, wanted)
+                confirmed = await put_coil(unit, self._entry.relay, wanted)
             except DeviceRefused as error:
                 return None, error.reason
             if not confirmed:
@@ -112,18 +112,18 @@ class ModbusRelayLock:
         return energised, failure
 
     async def _energised(self, unit: Unit) -> bool | None:
-        coils = await unit.coils(self._entry.relay)
+        coils = await coils_of(unit, self._entry.relay)
         return None if coils is None else coils[0]
 
     async def _inputs(self, unit: Unit) -> dict[int, bool] | None:
         """All wires of the lock; None where one of the answers is missing."""
         first, last = min(self._wires), max(self._wires)
         if last - first < SPAN:
-            bits = await unit.inputs(first, last - first + 1)
+            bits = await inputs_of(unit, first, last - first + 1)
             return None if bits is None else {wire: bits[wire - first] for wire in self._wires}
         states = {}
         for wire in self._wires:
-            bits = await unit.inputs(wire)
+            bits = await inputs_of(unit, wire)
             if bits is None:
                 return None
             states[wire] = bits[0]
@@ -161,7 +161,7 @@ class ModbusRelayInput:
                 await sink.room()
                 started = asyncio.get_running_loop().time()
                 async with unit.turn():
-                    bits = await unit.inputs(self._entry.input)
+                    bits = await inputs_of(unit, self._entry.input)
                 at = self._now()
                 if bits is not None:
                     report.reading(InputReading(self.id, at, active=bits[0] != (self._entry.normally == "closed")))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from device.domain.layout import ModbusThermometer
 from device.domain.readings import DeviceUp, FaultReading, Reading, TemperatureReading
 from device.drivers.driver import Sink
-from device.drivers.modbus_line import UnitNoise, port_of
+from device.drivers.modbus_line import UnitNoise, input_registers_of, port_of
 from device.errors import DeviceRefused
 from device.ports.clock import uptime
 from device.ports.modbus import Unit
@@ -60,7 +60,7 @@ class ModbusThermometerDriver:
         """A temperature, unjudged; or why the board has none; None where no answer came."""
         entry = self._entry
         try:
-            registers = await unit.input_registers(entry.register_)
+            registers = await input_registers_of(unit, entry.register_)
         except DeviceRefused as error:
             if error.code != DEVICE_FAILURE:
                 raise

@@ -72,7 +72,7 @@ async def connect(device: str, address: TcpAddress) -> TcpPort:
         raise DeviceGone(device, f"{address} does not answer") from error
     except socket.gaierror as error:
         raise DeviceGone(device, f"{address}: {error.strerror}") from error
-    raise DeviceGone(device, f"{address}: {reason}")
+    raise DeviceGone(device, f"no connection to {address}: {reason}")
 
 
 async def _resolve(address: TcpAddress) -> list[tuple[int, Any]]:

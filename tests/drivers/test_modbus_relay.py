@@ -525,8 +525,9 @@ async def test_a_cancellation_that_comes_with_the_answer_is_not_lost(turns: int,
     assert answers == 1
 
 
-def test_pymodbus_is_loaded_only_where_it_is_used() -> None:
-    code = "import sys, device.drivers, device.supervise; sys.exit('pymodbus' in sys.modules or 'gpiozero' in sys.modules)"
+def test_no_driver_on_modbus_loads_what_the_other_end_of_these_tests_is_made_of() -> None:
+    code = "import sys, device.supervise, device.drivers.modbus_relay, device.drivers.modbus_loadcell, device.drivers.modbus_thermometer"
+    code += "; sys.exit('pymodbus' in sys.modules or 'gpiozero' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
 
 

@@ -17,7 +17,7 @@ from device.ports import gpio, refusal
 from device.ports.modbus import ModbusPort
 from device.ports.serial import SerialPort
 from device.ports.turns import Place
-from device.wire.modbus import rtu_answer
+from device.wire.modbus import RTU
 from tests.ports.terminal import Terminal
 
 DENIED = PermissionError(errno.EACCES, "Permission denied")
@@ -31,7 +31,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 async def by_modbus(path: Path) -> str:
-    port = ModbusPort(SerialAddress(str(path)), rtu_answer)
+    port = ModbusPort(SerialAddress(str(path)), RTU)
     with pytest.raises(DeviceGone) as gone:
         async with port.unit("lock", 1, Place()):
             pass
