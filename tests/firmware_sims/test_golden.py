@@ -231,6 +231,8 @@ NOT_OURS: dict[str, str] = {
     "ds18b20 empty": "a file that is being taken away",
     "ds18b20 cut_short": "a file that is being taken away",
     "ds18b20 not_hex": "no kernel says it",
+    "ds18b20 minus": "no kernel says it",
+    "ds18b20 plus": "no kernel says it",
     "epc sgtin_198": "the simulated tags are SGTIN-96",
     "epc llrp": "a number of the capture, without a prefix that is known",
     "epc partition_7": "to be rejected",
