@@ -7,7 +7,7 @@ import gc
 import logging
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from device.domain.effects import Reply
 from device.domain.envelope import Origin
 from device.domain.events import StartReason
 from device.domain.moment import Moment
+from device.domain.names import HERE, UNKNOWN
 from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
 from device.engine.core import Core
@@ -78,7 +79,7 @@ class App:
         state, journal = self._recovered.state, self._recovered.journal
         clock.floor = state.wall
         clock.look()
-        store = Store(Plan(layout, configuration.products, state), trust_of(configuration), state, identify, journal.epoch)
+        store = Store(Plan(layout, configuration.products, state), trust_of(configuration), state, identify, journal.epoch, journal.names)
         self._core = Core(Sensing(layout, calibrations_of(state), clock.boot[:8]), store)
         self._drivers = drivers_of(configuration)
         locks = {lock.id: cast("LockDriver", self._drivers[lock.id]) for lock in layout.lock}
@@ -100,7 +101,9 @@ class App:
             stop_within_s=FAREWELL_WITHIN_S,
         )
         tapped = socket_of(layout.journal.path)
-        self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime)
+        self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime, self._forget)
+        self._group: asyncio.TaskGroup | None = None
+        self._forgetting: asyncio.Task[None] | None = None
         self._watchdog = Watchdog(("engine",))
         self._stop = asyncio.Event()
         self._stop_reason = "stop"
@@ -129,6 +132,7 @@ class App:
         log.info("stopped: %s", self._stop_reason)
 
     async def _life(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
         inbox, recovered = self._engine.inbox, self._recovered
         others = await self._front.open_page(group)
         try:
@@ -219,6 +223,30 @@ class App:
         self._watchdog.beat("engine")
         self._front.second(moment, self._engine.inbox.samples)
         self._tap.flush()
+
+    def forgotten(self) -> None:
+        """The codes that were shown are in what is kept for recordings."""
+        self._tap.drop_past()
+
+    def _forget(self, subject: str, answer: Callable[[str | None], None]) -> None:
+        """What ``journal forget`` asks for; one at a time."""
+        if self._forgetting is not None and not self._forgetting.done():
+            answer("busy: somebody is being forgotten")
+        elif self._group is None:
+            answer("the store is only starting")
+        else:
+            self._forgetting = self._group.create_task(self._forget_for(subject, answer), name="forget")
+
+    async def _forget_for(self, subject: str, answer: Callable[[str | None], None]) -> None:
+        if self._core.store.is_here(subject):
+            answer(HERE)
+            return
+        try:
+            known = await self._engine.forget(subject)
+        except JournalFull as full:
+            answer(str(full))
+        else:
+            answer(None if known else UNKNOWN)
 
     async def _inbound(self, inbound: InboundCommand) -> None:
         await self._engine.inbox.tell(inbound)

@@ -57,6 +57,7 @@ def recover(configuration: Configuration, boot: str, *, simulated: bool = False)
         journal = Journal.open(settings.path, max_mb=settings.max_mb, keep_days=settings.keep_days)
     snapshot, rows = journal.recover()
     state = restore(snapshot, rows)
+    journal.recall_codes(state.used)
     if not state.boot:
         return Recovered(journal, state, "first_start")
     if not state.running:

@@ -73,7 +73,7 @@ class Front:
         self._counted = (0, core.store.state.seq, self.since.uptime)
 
     def committed(self, rows: Sequence[Row]) -> None:
-        """New rows are in the journal."""
+        """New rows are in the journal. The page is told them with pseudonyms: whoever passes by may look at it."""
         self.broker.wake()
         if self._web:
             self._web.events(row.body for row in rows if row.seq is not None)
@@ -132,7 +132,7 @@ class Front:
             return []
         self._furnish_page()
         try:
-            rows = await self._journal.events(max(0, self._journal.newest_seq - TOLD_AGAIN), TOLD_AGAIN)
+            rows = await self._journal.events_unnamed(max(0, self._journal.newest_seq - TOLD_AGAIN), TOLD_AGAIN)
             self._web.events(row.body for row in rows)
         except JournalFull as full:
             log.warning("the page does not tell what was before: %s", full)

@@ -1,7 +1,8 @@
-"""``smartstore journal CONFIG``: reads the journal, while the daemon runs or not; changes nothing."""
+"""``smartstore journal CONFIG``: reads the journal, while the daemon runs or not. Only ``forget`` changes anything."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -20,12 +21,15 @@ import click
 
 from device.cli.chart import chart
 from device.cli.evidence import decided, picture
+from device.cli.listening import NotRunning, listen
 from device.cli.output import json_option, say, wrapped
 from device.config import load, simulated_journal
 from device.config.faults import did_you_mean
 from device.domain.envelope import rfc3339
+from device.domain.layout import JournalSettings
+from device.domain.names import HERE, UNKNOWN
 from device.errors import StoreError
-from device.journal.reading import Stored, book_of, evidence_of, newest_of, open_archive, rows_after, rows_backwards
+from device.journal.reading import Stored, book_of, evidence_of, named, newest_of, open_archive, rows_after, rows_backwards
 from device.journal.trace import decode
 from device.journal.verify import Verdict
 from device.journal.verify import verify as verify_chain
@@ -50,6 +54,8 @@ class Source:
     timezone: ZoneInfo
     products: Mapping[str, str] = field(default_factory=dict)
     """Names by GTIN; none where only the journal is known."""
+    settings: JournalSettings = field(default_factory=JournalSettings)
+    """How much the journal keeps; what is usual where only the journal is known."""
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
@@ -83,7 +89,7 @@ class _Anywhere(click.Group):
 @click.option("--simulated", is_flag=True, help="The journal of `run --simulate`, which is apart.")
 @click.pass_context
 def command(context: click.Context, config: Path, simulated: bool) -> None:
-    """Read the journal of the store of CONFIG; that of `run --simulate` where it never ran otherwise.
+    """Read the journal of the store of CONFIG, or have it forget a person; that of `run --simulate` where it never ran otherwise.
 
     CONFIG may also be a journal itself, such as a copy, or a damaged one that was moved aside; its times are then UTC.
     """
@@ -113,7 +119,7 @@ def _configured(config: Path, simulated: bool) -> Source:
         click.echo(f"{path} is not there yet; this is {apart}, of simulated runs", err=True)
         simulated = True
     names = {gtin: product.name for gtin, product in configuration.products.items()}
-    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone), names)
+    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone), names, layout.journal)
 
 
 @command.command("show", short_help="Print the events, oldest first.")
@@ -142,7 +148,7 @@ def show(source: Source, since: str | None, kind: str | None, last: int | None, 
         found = False
         for stored in rows:
             found = True
-            _show(source, stored, as_json)
+            _show(source, named(archive, stored), as_json)
             place.row = max(place.row, stored.row)
         if not found:
             _say_what_there_is(archive, kind, everything)
@@ -177,7 +183,7 @@ def _news(source: Source, place: Place) -> list[Stored]:
     with source.opened() as archive:
         if (epoch := book_of(archive).epoch) != place.epoch:
             place.epoch, place.row = epoch, 0
-        news = list(islice(rows_after(archive, place.row), 1000))
+        news = [named(archive, stored) for stored in islice(rows_after(archive, place.row), 1000)]
     if news:
         place.row = news[-1].row
     return news
@@ -234,7 +240,7 @@ def export(source: Source, start: str | None, end: str | None) -> None:
     with source.opened() as archive:
         for stored in rows_after(archive, 0):
             if stored.seq is not None and stored.body is not None and within(stored, stored.seq):
-                click.echo(stored.body)
+                click.echo(named(archive, stored).body)
                 written += 1
         if not written:
             _say_what_there_is(archive, None, everything=False)
@@ -337,3 +343,52 @@ def evidence(context: click.Context, id_: str, as_json: bool, png: Path | None) 
             raise StoreError(f"{png}: {error.strerror}") from None
     drawing = "\n".join([title, *chart(trace.samples, mark=0.0), *made_of_it])
     say(as_json, drawing, id=id_, began_at=began, delta=trace.delta, sd=trace.sd, samples=trace.samples, decided=made_of_it)
+
+
+@command.command("forget", short_help="Forget a person: destroy what leads from their pseudonym to them.")
+@click.argument("subject")
+@json_option
+@click.pass_obj
+def forget(source: Source, subject: str, as_json: bool) -> None:
+    """Destroy what leads from the pseudonyms of SUBJECT back to them, for good; in a running store, or in one that is stopped.
+
+    SUBJECT is the `sub` of their codes, or the name of their card. What they did stays in the journal, as somebody's, and the chain holds.
+    """
+    try:
+        with listen(source.path, forget=subject):
+            pass
+    except NotRunning:
+        _forget_here(source, subject)
+    say(as_json, f"{source.path} no longer knows {subject}", subject=subject, forgotten=True)
+
+
+def _forget_here(source: Source, subject: str) -> None:
+    """Raises StoreError where they are not forgotten."""
+    from device.engine.records import restore
+    from device.journal import Journal
+    from device.store.commands import is_here
+
+    with source.opened() as archive:
+        broken = _broken(verify_chain(archive), {})
+    if broken is not None:
+        raise StoreError(f"{source.path} is damaged, and is left as it is: {broken}")
+
+    async def destroy(journal: Journal) -> bool:
+        try:
+            return await journal.forget(subject)
+        finally:
+            await journal.close()
+
+    journal = Journal.open(source.path, max_mb=source.settings.max_mb, keep_days=source.settings.keep_days)
+    try:
+        state = restore(*journal.recover())
+        journal.recall_codes(state.used)
+        problem = HERE if is_here(state, journal.names, subject) else None
+    except BaseException:
+        asyncio.run(journal.close())
+        raise
+    if problem is not None:
+        asyncio.run(journal.close())
+        raise StoreError(problem)
+    if not asyncio.run(destroy(journal)):
+        raise StoreError(UNKNOWN)

@@ -80,6 +80,10 @@ class Revoke(Arguments):
         return self
 
 
+class Forget(Arguments):
+    subject: Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class OrderLine(Arguments):
     gtin: Gtin
     quantity: Annotated[int, Field(ge=1, le=10_000)]
@@ -137,6 +141,7 @@ COMMANDS: dict[str, type[Arguments]] = {
     "set_catalogue": SetCatalogue,
     "set_planogram": SetPlanogram,
     "revoke": Revoke,
+    "forget": Forget,
     "assign_order": AssignOrder,
     "tare": Tare,
     "calibrate": CalibrateArguments,

@@ -56,4 +56,12 @@ class Reload:
     command: str
 
 
-Effect = DriveLock | Calibrate | Reply | Resend | Reload
+@dataclass(frozen=True, slots=True)
+class ForgetSubject:
+    """Destroy what leads from a person's pseudonyms back to them."""
+
+    subject: str
+    command: str
+
+
+Effect = DriveLock | Calibrate | Reply | Resend | Reload | ForgetSubject

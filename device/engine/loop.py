@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from device.domain.effects import Calibrate, DriveLock, Effect, Reload, Reply, Resend
+from device.domain.effects import Calibrate, DriveLock, Effect, ForgetSubject, Reload, Reply, Resend
 from device.domain.envelope import Origin
 from device.domain.facts import LockDriven, PlateMoving, TraceCaptured
 from device.domain.moment import Moment
@@ -15,10 +15,10 @@ from device.drivers.driver import LockDriver
 from device.engine.clock import Clock
 from device.engine.core import Core
 from device.engine.inbox import Inbox
-from device.engine.records import dump_state, row_of
+from device.engine.records import dump_state, in_use, row_of
 from device.errors import JournalFull
 from device.journal import Evidence, Journal, Room, Row, Trace, encode
-from device.store.inputs import BrokerState, ClockState, JournalRoom, NewChallenge, Overload, Tick
+from device.store.inputs import BrokerState, ClockState, JournalRoom, NewChallenge, Overload, SubjectForgotten, Tick
 from device.store.notes import Record
 from device.store.store import Input
 
@@ -48,6 +48,10 @@ class Outlets(Protocol):
     def resend(self, from_seq: int) -> None: ...
 
     def reload(self, command: str | None) -> None: ...
+
+    def forgotten(self) -> None:
+        """Somebody has been forgotten: what is held in memory about people is to go, too."""
+        ...
 
     def levels(self, moment: Moment) -> None:
         """The store's levels may have changed."""
@@ -136,6 +140,7 @@ class Engine:
         self._perform([effect for effect in effects if isinstance(effect, DriveLock)], durable, moment)
         if durable:
             self._perform(self._later, durable, moment)
+            await self._forget([effect for effect in self._later if isinstance(effect, ForgetSubject)])
             self._later.clear()
         self._undone += [done for _, done in taken if done]
         if durable:
@@ -250,7 +255,11 @@ class Engine:
             return
         self._next_trim = moment.uptime + (RETRY_S if self._held else TRIM_EVERY_S)
         try:
-            await self._journal.trim(moment.wall if moment.trusted else self.clock.floor)
+            wall = moment.wall if moment.trusted else self.clock.floor
+            await self._journal.trim(wall)
+            state = self.core.store.state
+            await self._journal.let_go(wall, in_use(state))
+            self._journal.names.keep_codes(state.used)
         except JournalFull as full:
             log.debug("no room after a trim: %s", full)
 
@@ -265,8 +274,31 @@ class Engine:
                     self._outlets.resend(from_seq)
                 case Reload(command):
                     self._outlets.reload(command)
-                case Calibrate():
+                case Calibrate() | ForgetSubject():
                     pass
+
+    async def _forget(self, effects: Sequence[ForgetSubject]) -> None:
+        for effect in effects:
+            if self.core.store.is_here(effect.subject):
+                # They have come in since the command was let in.
+                self.inbox.tell(SubjectForgotten(effect.command, True, "busy"))
+                continue
+            try:
+                known = await self.forget(effect.subject)
+            except JournalFull as full:
+                log.error("nobody can be forgotten while the journal cannot be written: %s", full)
+                self.inbox.tell(SubjectForgotten(effect.command, True, "journal_full"))
+            else:
+                self.inbox.tell(SubjectForgotten(effect.command, known))
+
+    async def forget(self, subject: str) -> bool:
+        """Destroy what leads back to a person, who must have no session that runs; False: the journal knew nobody of that name.
+
+        Raises JournalFull.
+        """
+        known = await self._journal.forget(subject)
+        self._outlets.forgotten()
+        return known
 
     def _drive(self, what: DriveLock, durable: bool, moment: Moment) -> None:
         """Locking may be done before it is written down; unlocking may not, unless there is a fire."""

@@ -45,6 +45,12 @@ def record_from(row: Row) -> Record:
     return Record(record_of(NOTES[row.type], note["data"]), moment)
 
 
+def in_use(state: State) -> frozenset[str]:
+    """The pseudonyms of whoever has a session that runs."""
+    sessions = [session for zone in state.zones.values() for session in zone.sessions]
+    return frozenset({name for session in sessions for name in (session.subject, session.jti) if name is not None})
+
+
 def dump_state(state: State) -> bytes:
     """The state as a snapshot."""
     return adapter(State).dump_json(state)

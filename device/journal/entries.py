@@ -9,11 +9,15 @@ import math
 from collections.abc import Sequence
 
 from device.errors import StoreError
+from device.journal.aliases import Alias, Parting
 from device.journal.schema import PAGE_BYTES, TYPE_PATTERN, Evidence, Row
 from device.journal.space import RESERVE_PAGES
 
 _ROW_OVERHEAD = 160
 """Bytes that a row takes beside its body: numbers, type, hash, index."""
+
+_ALIAS_PAGES = 6
+"""Pages that an alias may take at most: one of each of its tables and indices, and one for what is above them."""
 
 
 class Entry:
@@ -48,9 +52,9 @@ class Entry:
 
 
 class Commit(Entry):
-    """Rows and evidence to be added. Raises ValueError where a row can never be stored."""
+    """Rows, evidence and aliases to be added. Raises ValueError where a row can never be stored."""
 
-    def __init__(self, rows: Sequence[Row], evidence: Sequence[Evidence], force: bool) -> None:
+    def __init__(self, rows: Sequence[Row], evidence: Sequence[Evidence], aliases: Sequence[Alias], force: bool) -> None:
         super().__init__()
         for row in rows:
             if not TYPE_PATTERN.fullmatch(row.type) or row.type.startswith("journal."):
@@ -60,6 +64,7 @@ class Commit(Entry):
                 raise ValueError(f"not a time: {wall}")
         self.rows = tuple(rows)
         self.evidence = tuple(evidence)
+        self.aliases = tuple(aliases)
         if force:
             self.floor = 0
 
@@ -67,6 +72,10 @@ class Commit(Entry):
     def size(self) -> int:
         rows = sum(len(row.body) + _ROW_OVERHEAD for row in self.rows)
         return rows + sum(len(piece.blob) + 3 * _ROW_OVERHEAD for piece in self.evidence)
+
+    @property
+    def pages(self) -> int:
+        return super().pages + _ALIAS_PAGES * len(self.aliases)
 
 
 class TakeSnapshot(Entry):
@@ -119,3 +128,13 @@ class Readmit(Entry):
     def __init__(self, seq: int) -> None:
         super().__init__()
         self.seq = seq
+
+
+class Forget(Entry):
+    """The keys of a person's pseudonyms, to be destroyed. It makes room rather than takes it."""
+
+    floor = 0
+
+    def __init__(self, parting: Parting) -> None:
+        super().__init__()
+        self.parting = parting

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from device.journal.entries import Acknowledge, Commit, Entry, Readmit, SetAside, TakeSnapshot
+from device.journal.aliases import Names
+from device.journal.entries import Acknowledge, Commit, Entry, Forget, Readmit, SetAside, TakeSnapshot
 from device.journal.ledger import Ledger
 from device.journal.reading import book_of, rows_after, starting_point
 from device.journal.schema import EVIDENCE_TYPE, Evidence, Row, connect_read_only
@@ -79,6 +80,16 @@ class Journal:
         """How full the journal is, as of the last call; ``trim`` looks anew."""
         return self._ledger.pressure
 
+    @property
+    def names(self) -> Names:
+        """Who the pseudonyms are. What is made there is stored with the next commit, in its transaction."""
+        return self._ledger.names
+
+    def recall_codes(self, used: Iterable[str]) -> None:
+        """Learn the numbers of the codes that count as used, by their pseudonyms. Blocks; before the first commit."""
+        with closing(connect_read_only(self._ledger.path)) as reader:
+            self.names.recall_codes(reader, used)
+
     def recover(self) -> tuple[bytes | None, Iterator[Row]]:
         """The newest sound snapshot (None: there is none) and every row after it, oldest first. Blocks; before the first commit."""
         with closing(connect_read_only(self._ledger.path)) as reader:
@@ -94,13 +105,34 @@ class Journal:
                     yield stored.content
 
     async def commit(self, rows: Sequence[Row], *, evidence: Sequence[Evidence] = (), force: bool = False) -> None:
-        """Store rows and evidence; returns when they are on the disk. All or nothing.
+        """Store rows and evidence, and the pseudonyms made since; returns when they are on the disk. All or nothing.
 
         ``force`` may use the reserve: for what a running session must still tell. Raises JournalFull, JournalDamaged, and ValueError
         where a seq is not the next one, or is taken by other content.
         """
-        if rows or evidence:
-            await self._request(Commit(rows, evidence, force))
+        aliases = self.names.pending
+        if rows or evidence or aliases:
+            await self._request(Commit(rows, evidence, aliases, force))
+            self.names.stored(aliases)
+
+    async def forget(self, subject: str) -> bool:
+        """Destroy what leads from a person's pseudonyms back to them, in the file and in its log. False: nobody of that name was known.
+
+        From the call on they are somebody else. Where it raises JournalFull or JournalDamaged it is to be called again.
+        """
+        parting = self.names.part(subject)
+        if parting.pseudonyms:
+            await self._request(Forget(parting))
+        self.names.parted(subject)
+        return bool(parting.pseudonyms)
+
+    async def let_go(self, wall: float, in_use: Collection[str]) -> None:
+        """Destroy the keys of those of whom no row is left, but for the pseudonyms ``in_use``. Called after ``trim``, with the same time.
+
+        Nothing may be decided meanwhile: who is let go is somebody else from then on. Raises JournalFull, JournalDamaged.
+        """
+        while gone := await self._call(lambda: self._ledger.let_go(wall, in_use)):
+            self.names.drop(gone)
 
     async def snapshot(self, state: bytes) -> None:
         """Keep the state after all rows committed so far; the newest two are kept. Raises JournalFull, JournalDamaged."""
@@ -126,11 +158,18 @@ class Journal:
             await self._request(Readmit(seq))
 
     async def events(self, after_seq: int, limit: int) -> list[Row]:
-        """Up to ``limit`` events after a number, in order, also those set aside. Raises JournalFull, JournalDamaged."""
-        return await self._call(lambda: self._ledger.events(after_seq, limit))
+        """Up to ``limit`` events after a number, in order, also those set aside, as they are published: with names, where they are known.
+
+        Raises JournalFull, JournalDamaged.
+        """
+        return await self._call(lambda: self._ledger.events(after_seq, limit, named=True))
+
+    async def events_unnamed(self, after_seq: int, limit: int) -> list[Row]:
+        """The same as they are stored: with pseudonyms."""
+        return await self._call(lambda: self._ledger.events(after_seq, limit, named=False))
 
     async def aside(self, after_seq: int, limit: int) -> list[Row]:
-        """Up to ``limit`` of the events that were set aside, in order. Raises JournalFull, JournalDamaged."""
+        """Up to ``limit`` of the events that were set aside, in order, as they are published. Raises JournalFull, JournalDamaged."""
         return await self._call(lambda: self._ledger.aside(after_seq, limit))
 
     async def evidence(self, id_: str) -> bytes | None:

@@ -10,18 +10,31 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from device.domain.names import KEEP_AFTER_EXPIRY_S
 from device.errors import JournalDamaged, JournalFull, StoreError
-from device.journal.entries import Entry
+from device.journal.aliases import Names, letting_go, pseudonyms_in, revealed, unneeded
+from device.journal.entries import Entry, Forget
 from device.journal.opening import make_or_examine, move_aside, settle, take_lock
 from device.journal.plan import Plan, Position
 from device.journal.reading import book_of, evidence_of, newest_of
 from device.journal.retention import last_older, last_removable, remove
-from device.journal.schema import PAGE_BYTES, Row, connect, connect_read_only, is_damage, is_full, is_refusal, transaction, wal_of
+from device.journal.schema import (
+    PAGE_BYTES,
+    Row,
+    connect,
+    connect_read_only,
+    is_damage,
+    is_full,
+    is_refusal,
+    transaction,
+    upgrade,
+    wal_of,
+)
 from device.journal.space import LEAST_PAGES, PAGES_PER_MB, RESERVE_PAGES, Pressure, Space
 
 LOG_PAGES = 256
@@ -50,6 +63,9 @@ class Ledger:
         self._is_open = False
         self._open_files()
         self._prepare_log()
+        self.names = Names(self._connection.execute("SELECT mark_key FROM meta").fetchone()[0])
+        self.names.recall(self._connection)
+        self._scrub()
         self._weigh()
 
     @classmethod
@@ -86,6 +102,8 @@ class Ledger:
                 plan = self._plan(entries)
             self._store(plan)
             _fail_rest(entries, JournalFull(f"{self.path}: no room is left"))
+            if any(isinstance(entry, Forget) for entry in plan.entries):
+                self._scrub()
         except StoreError as error:
             _fail_rest(entries, error)
         self._weigh()
@@ -101,10 +119,25 @@ class Ledger:
             removed = self._remove(upto)
             if not removed and pages.free < RESERVE_PAGES + LEAST_PAGES:
                 self._space.grow()
+            self._scrub()
         self._weigh()
         return removed
 
-    def events(self, after_seq: int, limit: int) -> list[Row]:
+    def let_go(self, wall: float, in_use: Collection[str]) -> list[str]:
+        """Destroy the keys of a portion of those of whom no row is left; their pseudonyms."""
+        with self._translated():
+            self._ready()
+            # An event that was set aside outlasts its row, and is yet to be told, with its name.
+            aside = {each for (body,) in self._connection.execute("SELECT coalesce(body, x'') FROM aside") for each in pseudonyms_in(body)}
+            gone = unneeded(self._connection, self._anchor.anchor_row, wall - KEEP_AFTER_EXPIRY_S, aside.union(in_use))
+            if gone:
+                with transaction(self._connection):
+                    for statement, values in [each for pseudonym in gone for each in letting_go(pseudonym)]:
+                        self._connection.execute(statement, values)
+                self._keep_log_short(REMOVAL_PAGES)
+        return gone
+
+    def events(self, after_seq: int, limit: int, *, named: bool) -> list[Row]:
         """Published rows after a number, in order; of those that are no longer kept, the ones that were set aside."""
         with self._translated():
             self._ready()
@@ -113,14 +146,18 @@ class Ledger:
                 " SELECT seq, type, wall, coalesce(body, x'') FROM aside WHERE seq > :after"
                 " AND NOT EXISTS (SELECT 1 FROM record WHERE record.seq = aside.seq) ORDER BY seq LIMIT :limit"
             )
-            return [Row(*fields) for fields in self._reader.execute(query, {"after": after_seq, "limit": limit}).fetchall()]
+            found = [Row(*fields) for fields in self._reader.execute(query, {"after": after_seq, "limit": limit}).fetchall()]
+            return [self._named(row) for row in found] if named else found
 
     def aside(self, after_seq: int, limit: int) -> list[Row]:
         """The events that were set aside, in order."""
         with self._translated():
             self._ready()
             query = "SELECT seq, type, wall, coalesce(body, x'') FROM aside WHERE seq > ? ORDER BY seq LIMIT ?"
-            return [Row(*fields) for fields in self._reader.execute(query, (after_seq, limit)).fetchall()]
+            return [self._named(Row(*fields)) for fields in self._reader.execute(query, (after_seq, limit)).fetchall()]
+
+    def _named(self, row: Row) -> Row:
+        return replace(row, body=revealed(self._reader, row.body))
 
     def evidence(self, id_: str) -> bytes | None:
         """The blob of a piece of evidence."""
@@ -151,6 +188,7 @@ class Ledger:
         try:
             self._connection = connect(self.path)
             try:
+                upgrade(self._connection)
                 self._reader = connect_read_only(self.path)
                 try:
                     self._load()
@@ -312,6 +350,22 @@ class Ledger:
         if self._log_pages >= LOG_PAGES:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._log_pages = 0
+
+    def _scrub(self) -> None:
+        """Where keys have been destroyed, write over the copies of them in the log; what cannot be done now is done a minute later."""
+        try:
+            if not self._connection.execute("SELECT scrub FROM meta").fetchone()[0]:
+                return
+            if self._space.overwrite_log(wal_of(self.path)):
+                with transaction(self._connection):
+                    self._connection.execute("UPDATE meta SET scrub = 0")
+            self._log_pages = 0
+        except (sqlite3.Error, OSError) as error:
+            # What was asked is stored; only the log could not be cleared, and ``scrub`` says so until it is.
+            if isinstance(error, sqlite3.Error) and not is_refusal(error):
+                raise
+            if not (isinstance(error, sqlite3.Error) and is_full(error)):
+                self._suspect = str(error)
 
     # Trouble
 

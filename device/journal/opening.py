@@ -17,11 +17,11 @@ from device.journal.schema import (
     APPLICATION_ID,
     PAGE_BYTES,
     SCHEMA,
-    VERSION,
     connect_read_only,
     is_refusal,
     shm_of,
     transaction,
+    upgrade,
     wal_of,
 )
 from device.journal.verify import page_fault, walk
@@ -124,8 +124,8 @@ def _make(path: Path) -> None:
         connection.executescript(SCHEMA)
         with transaction(connection):
             connection.execute("INSERT INTO meta (id, epoch, anchor_hash) VALUES (1, ?, ?)", (secrets.token_hex(4), GENESIS))
+        upgrade(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}").fetchall()
-        connection.execute(f"PRAGMA user_version={VERSION}").fetchall()
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
     finally:
         connection.close()

@@ -6,12 +6,11 @@ import json
 import sqlite3
 from dataclasses import dataclass, field, replace
 
+from device.journal.aliases import Statement, adding, destroying, touching
 from device.journal.chain import digest, link, seal
-from device.journal.entries import Acknowledge, Commit, Entry, Readmit, SetAside, TakeSnapshot
+from device.journal.entries import Acknowledge, Commit, Entry, Forget, Readmit, SetAside, TakeSnapshot
 from device.journal.reading import evidence_of, rows_after
 from device.journal.schema import EVIDENCE_TYPE, Evidence, Row
-
-Statement = tuple[str, tuple[object, ...]]
 
 _INSERT = "INSERT INTO record (row, seq, type, wall, body, digest, hash) VALUES (?, ?, ?, ?, ?, NULL, ?)"
 
@@ -62,6 +61,8 @@ class Plan:
                 return self._set_aside(connection, entry)
             case Readmit():
                 return [("DELETE FROM aside WHERE seq = ?", (entry.seq,))]
+            case Forget():
+                return destroying(entry.parting)
             case _:
                 raise TypeError(f"not a request: {entry!r}")
 
@@ -75,12 +76,12 @@ class Plan:
 
     def _commit(self, connection: sqlite3.Connection, commit: Commit) -> list[Statement]:
         claim, stored = self._already(connection, commit)
-        position, statements = self.position, []
+        position, statements = self.position, adding(commit.aliases, self.position.row + 1)
         for row in commit.rows[stored:]:
             if row.seq is not None and row.seq != position.seq + 1:
                 raise ValueError(f"the next seq is {position.seq + 1}, not {row.seq}")
             position, statement = self._append(position, row)
-            statements.append(statement)
+            statements += [statement, *(touching(row.body, position.row) if row.seq is not None else ())]
         new = {piece.id: piece for piece in commit.evidence if not self._has_evidence(connection, piece)}
         for piece in new.values():
             body = json.dumps({"id": piece.id, "sha256": digest(piece.blob).hex()}, separators=(",", ":")).encode()

@@ -11,13 +11,14 @@ import pwd
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from device.errors import StoreError
+from device.journal.aliases import revealed
 from device.journal.chain import seal
-from device.journal.schema import APPLICATION_ID, VERSION, Row, connect_read_only, pragma, wal_of
+from device.journal.schema import APPLICATION_ID, VERSION, Row, connect_read_only, has_names, pragma, wal_of
 
 PAGE_ROWS = 500
 
@@ -114,7 +115,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError where the file is another program's database, or of a newer version of this one."""
     if pragma(connection, "application_id") != APPLICATION_ID:
         raise StoreError(f"{path} is a database, but not a journal of this program")
-    if (version := pragma(connection, "user_version")) != VERSION:
+    if not 1 <= (version := pragma(connection, "user_version")) <= VERSION:
         raise StoreError(f"{path} is a journal of version {version}; this program knows {VERSION}")
 
 
@@ -164,6 +165,13 @@ def _page(cursor: sqlite3.Cursor) -> list[Any]:
         if not page:
             raise
     return page
+
+
+def named(connection: sqlite3.Connection, stored: Stored) -> Stored:
+    """A row as it is published: with names in the place of pseudonyms, as far as they are known."""
+    if stored.seq is None or stored.body is None or not has_names(connection):
+        return stored
+    return replace(stored, body=revealed(connection, stored.body))
 
 
 def newest_event(connection: sqlite3.Connection) -> bytes | None:

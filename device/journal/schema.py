@@ -19,6 +19,7 @@ Only one connection ever writes or checkpoints. Readers have a connection opened
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,9 +30,13 @@ from urllib.parse import quote
 APPLICATION_ID = 0x534D5354
 """``SMST``: tells our files from another program's."""
 
-VERSION = 1
+VERSION = 2
+"""Of the file. Files of version 1 have everybody under their own name; the tables of names are added to them when they are opened."""
 
 PAGE_BYTES = 4096
+
+BUSY_MS = 5000
+"""So long another process's lock is waited for."""
 
 EVIDENCE_TYPE = "journal.evidence"
 """The type of the journal's own private record that chains a piece of evidence: its body holds the id and the SHA-256 of the blob."""
@@ -78,6 +83,20 @@ CREATE TABLE aside (
 ) STRICT;
 CREATE TABLE ballast (id INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;
 """
+
+NAMES_SCHEMA = (
+    "ALTER TABLE meta ADD COLUMN mark_key BLOB",
+    "ALTER TABLE meta ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE secret (slot INTEGER PRIMARY KEY, free INTEGER NOT NULL, key BLOB NOT NULL) STRICT",
+    "CREATE INDEX secret_free ON secret (slot) WHERE free = 1",
+    "CREATE TABLE alias (pseudonym TEXT PRIMARY KEY, slot INTEGER, sealed BLOB, owner TEXT, until REAL, mark TEXT, row INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX alias_owner ON alias (owner) WHERE owner IS NOT NULL",
+    "CREATE INDEX alias_row ON alias (row)",
+)
+"""What version 2 has more. ``meta.scrub``: keys have been destroyed of which the log still has copies."""
+
+MARK_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +153,14 @@ def connect_read_only(path: Path, *, immutable: bool = False) -> sqlite3.Connect
 
 def _open(path: Path, options: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?{options}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     try:
         for setting in ("mmap_size=0", "cell_size_check=ON", "trusted_schema=OFF", "cache_size=-256", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {setting}").fetchall()
+    except UnicodeDecodeError as error:
+        # SQLite quotes a damaged schema as it is, and the module cannot make text of that.
+        connection.close()
+        raise sqlite3.DatabaseError("its schema is damaged") from error
     except BaseException:
         connection.close()
         raise
@@ -155,6 +178,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Give a file of version 1 the tables of names; one that has them is let be."""
+    if pragma(connection, "user_version") >= VERSION:
+        return
+    with transaction(connection):
+        for statement in NAMES_SCHEMA:
+            connection.execute(statement)
+        connection.execute("UPDATE meta SET mark_key = ?", (secrets.token_bytes(MARK_KEY_BYTES),))
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def has_names(connection: sqlite3.Connection) -> bool:
+    """Whether the file has the tables of names."""
+    return pragma(connection, "user_version") >= VERSION
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from device.journal.schema import PAGE_BYTES, is_full, pragma, transaction
+from device.journal.schema import BUSY_MS, PAGE_BYTES, is_full, pragma, transaction
 
 RESERVE_PAGES = 256
 """1 MiB: some thousand events of a session, each in a commit of its own."""
@@ -26,6 +27,13 @@ LEAST_PAGES = 8
 
 NEARLY_PAGES = 1024
 """Fewer usable pages than this (or than a tenth of the budget) is nearly full."""
+
+READER_MS = 200
+"""So long is waited for somebody who reads in the log, before it is written over."""
+
+LOG_HEADER_BYTES = 32
+FRAME_BYTES = 24 + PAGE_BYTES
+"""Of SQLite's write-ahead log (sqlite.org/fileformat.html, 4.1)."""
 
 PAGES_PER_MB = 1024 * 1024 // PAGE_BYTES
 
@@ -100,6 +108,32 @@ class Space:
             self._connection.execute("INSERT INTO ballast (id, filler) VALUES (1, zeroblob(?))", (payload,))
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self.drop_ballast()
+
+    def overwrite_log(self, log: Path) -> bool:
+        """Bring the log into the file and write over all of it; False where somebody reads in it, or there are no free pages to do it with.
+
+        Its blocks stay as they are: they are part of the reserve.
+        """
+        self._connection.execute(f"PRAGMA busy_timeout={READER_MS}").fetchall()
+        try:
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}").fetchall()
+        if busy:
+            return False
+        left = (log.stat().st_size - LOG_HEADER_BYTES) // FRAME_BYTES + 1
+        while left > 0:
+            free = self.measure().free
+            if free < LEAST_PAGES:
+                return False
+            pages = min(free, max(left + 2, LEAST_PAGES))
+            with transaction(self._connection):
+                payload = (pages - 2) * (PAGE_BYTES - 4)
+                self._connection.execute("INSERT INTO ballast (id, filler) VALUES (1, zeroblob(?))", (payload,))
+            self.drop_ballast()
+            left -= pages - 2
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return True
 
     def drop_ballast(self) -> None:
         """Free the ballast, also that of a process that died while growing."""

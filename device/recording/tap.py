@@ -3,8 +3,9 @@
 While nobody listens and nothing is to be kept it costs one comparison a reading. What is heard is collected and encoded once a second. A
 listener that does not keep up with it is dropped, and its file ends there.
 
-A listener says one JSON line, ``{"last_s": 0, "stream": true}`` or ``{"keep_minutes": 10}``; the answer is one JSON line, ``{"ok": true}``
-or ``{"error": "…"}``, and then the bytes of a recording. When it has heard enough it shuts its own side, and is sent the rest.
+A listener says one JSON line, ``{"last_s": 0, "stream": true}``, ``{"keep_minutes": 10}`` or ``{"forget": "SUBJECT"}`` (no recording, but
+there is one socket for those who may read the journal); the answer is one JSON line, ``{"ok": true}`` or ``{"error": "…"}``, and then the
+bytes of a recording. When it has heard enough it shuts its own side, and is sent the rest.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ MOST_WAITING = 20_000
 """Readings that may wait for the second to end; then they are encoded at once."""
 LONGEST_REQUEST = 1024
 
+Forget = Callable[[str, Callable[[str | None], None]], None]
+"""Begins to forget a person. What it is given is told at the end why they are not forgotten, None: they are."""
+
 Attach = Callable[[bool], None]
 """Asks for readings and commands to be handed over from now on, or no longer."""
 
@@ -49,13 +53,20 @@ class Tap:
     """The listening side. ``describe`` makes a header, ``keyframe`` what a replay starts from; ``now`` is the uptime."""
 
     def __init__(
-        self, path: Path, describe: Callable[[], Header], keyframe: Callable[[], Keyframe], attach: Attach, now: Callable[[], float]
+        self,
+        path: Path,
+        describe: Callable[[], Header],
+        keyframe: Callable[[], Keyframe],
+        attach: Attach,
+        now: Callable[[], float],
+        forget: Forget,
     ) -> None:
         self._path = path
         self._describe = describe
         self._keyframe = keyframe
         self._attach = attach
         self._now = now
+        self._forget = forget
         self._server: asyncio.Server | None = None
         self._connected: set[_Listener] = set()
         self._listeners: set[_Listener] = set()
@@ -107,6 +118,11 @@ class Tap:
         self._see_to_it()
         self._begin_segment()
 
+    def drop_past(self) -> None:
+        """Keep nothing of what has been kept so far."""
+        if self._ring is not None:
+            self.keep(self._ring.keep_s / 60)
+
     # What the daemon hands over
 
     def readings(self, readings: Sequence[Reading]) -> None:
@@ -143,6 +159,8 @@ class Tap:
     def asked(self, listener: _Listener, request: dict[str, Any]) -> str | None:
         """Serve a request. Returns what is wrong with it, None where nothing is."""
         keep, last_s = request.get("keep_minutes"), request.get("last_s", 0)
+        if "forget" in request:
+            return self._asked_to_forget(listener, request["forget"])
         if keep is not None:
             if not isinstance(keep, int | float) or not 0 <= keep <= MOST_MINUTES:
                 return f"keep_minutes is 0-{MOST_MINUTES}"
@@ -168,6 +186,12 @@ class Tap:
             self._see_to_it()
         else:
             listener.end()
+        return None
+
+    def _asked_to_forget(self, listener: _Listener, subject: object) -> str | None:
+        if not isinstance(subject, str) or not subject:
+            return "forget names a subject"
+        self._forget(subject, listener.answer)
         return None
 
     def joined(self, listener: _Listener) -> None:
@@ -220,8 +244,7 @@ class _Listener(asyncio.Protocol):
         self._served = True
         problem = self._ask(line)
         if problem is not None:
-            self._transport.write(json.dumps({"error": problem}).encode() + b"\n")
-            self._transport.close()
+            self.answer(problem)
 
     def _ask(self, line: bytes) -> str | None:
         try:
@@ -232,9 +255,14 @@ class _Listener(asyncio.Protocol):
             return "a request is one JSON object in one line"
         problem = self._tap.asked(self, request)
         if problem is None and "keep_minutes" in request:
-            self._transport.write(b'{"ok": true}\n')
-            self._transport.close()
+            self.answer(None)
         return problem
+
+    def answer(self, problem: str | None) -> None:
+        """Say whether it is done, and that is all."""
+        if not self._transport.is_closing():
+            self._transport.write((json.dumps({"ok": True}) if problem is None else json.dumps({"error": problem})).encode() + b"\n")
+            self._transport.close()
 
     def eof_received(self) -> bool:
         self._tap.flush()

@@ -8,8 +8,9 @@ from typing import Any
 from device.domain import commands as args
 from device.domain.calibration import RawLevel
 from device.domain.commands import Command
-from device.domain.effects import Calibrate, Reload, Resend
+from device.domain.effects import Calibrate, ForgetSubject, Reload, Resend
 from device.domain.law import forbids
+from device.domain.names import Names
 from device.domain.products import Product
 from device.errors import CommandRefused
 from device.store import alarms, answers, devices, doors, orders, rooms, sales, sessions, stock, views
@@ -18,7 +19,7 @@ from device.store.entrance import is_busy
 from device.store.fold import calibration_key
 from device.store.notes import Calibrated, CatalogueSet, ExpirySet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
 from device.store.plan import product_of
-from device.store.state import Calibration
+from device.store.state import Calibration, State
 from device.store.turn import Turn
 
 PER_GRAM_RANGE = (0.5, 2.0)
@@ -176,9 +177,24 @@ def _any_forbidden(turn: Turn, sold: Set[str], products: Mapping[str, Product]) 
 
 
 def _revoke(turn: Turn, command: Command, wanted: args.Revoke, cold: ColdStore) -> None:
-    orders.require_room_for_revocations(turn, wanted.jti, wanted.subject)
-    turn.note(Revoked(wanted.jti, wanted.subject))
+    jti = None if wanted.jti is None else turn.names.mark("jti", wanted.jti)
+    subject = None if wanted.subject is None else turn.names.mark("subject", wanted.subject)
+    orders.require_room_for_revocations(turn, jti, subject)
+    turn.note(Revoked(jti, subject))
     _done(turn, command)
+
+
+def _forget(turn: Turn, command: Command, wanted: args.Forget, cold: ColdStore) -> None:
+    if is_here(turn.state, turn.names, wanted.subject):
+        raise CommandRefused("busy")
+    answers.accept(turn, command.id)
+    turn.effect(ForgetSubject(wanted.subject, command.id))
+
+
+def is_here(state: State, names: Names, subject: str) -> bool:
+    """Whether a person has a session that runs: its bill is yet to be told, and under their name."""
+    called = {subject, names.subject_of(subject)}
+    return any(session.subject in called for zone in state.zones.values() for session in zone.sessions)
 
 
 def _assign_order(turn: Turn, command: Command, wanted: args.AssignOrder, cold: ColdStore) -> None:
@@ -313,6 +329,7 @@ _COMMANDS: dict[str, Callable[[Turn, Command, Any, ColdStore], None]] = {
     "set_catalogue": _set_catalogue,
     "set_planogram": _set_planogram,
     "revoke": _revoke,
+    "forget": _forget,
     "assign_order": _assign_order,
     "tare": _tare,
     "calibrate": _calibrate,

@@ -31,8 +31,8 @@ def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lock
         entrance if turn.plan.directions[fact.reader] != "out" else replace(entrance, busy=True),
         rules,
         turn.moment,
-        used=lambda jti: jti in turn.state.used,
-        revoked=lambda jti, subject: jti in turn.state.revoked_jti or subject in turn.state.revoked_subject,
+        used=lambda jti: _is_used(turn, jti),
+        revoked=lambda jti, subject: _is_revoked(turn, jti, subject),
         cards_refused=lockout.refuses_cards(turn.moment),
     )
     lockouts[fact.reader], to_be_told = lockout.after(verdict, turn.moment)
@@ -43,7 +43,8 @@ def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lock
         _grant(turn, zone, fact.reader, verdict)
         return
     if to_be_told and not (fact.held and verdict.reason == "busy"):
-        turn.tell(AccessDenied(zone, fact.reader, verdict.subject, verdict.reason), zone)
+        subject = None if verdict.subject is None else turn.names.subject(verdict.subject)
+        turn.tell(AccessDenied(zone, fact.reader, subject, verdict.reason), zone)
     _remember_busy(turn, fact.reader, verdict)
 
 
@@ -76,15 +77,29 @@ def is_busy(turn: Turn, zone: str) -> bool:
 
 
 def _grant(turn: Turn, zone: str, reader: str, grant: Grant) -> None:
+    subject, jti = turn.names.subject(grant.subject), None
     if grant.jti is not None and grant.expires is not None:
-        turn.note(CodeUsed(grant.jti, grant.expires))
-    turn.tell(AccessGranted(zone, reader, grant.subject, grant.purpose, grant.jti), zone)
+        jti = turn.names.code(grant.jti, subject, grant.expires)
+        turn.note(CodeUsed(jti, grant.expires))
+    turn.tell(AccessGranted(zone, reader, subject, grant.purpose, jti), zone)
     order = grant.order.id if grant.order else None
     lines = orders.wanted(turn, grant.order) if grant.order else {}
     if turn.rules(zone).kind == "room":
-        rooms.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines, jti=grant.jti)
+        rooms.start(turn, zone, grant.purpose, subject, order=order, order_lines=lines, jti=jti)
     else:
-        sessions.start(turn, zone, grant.purpose, grant.subject, order=order, order_lines=lines)
+        sessions.start(turn, zone, grant.purpose, subject, order=order, order_lines=lines)
+
+
+def _is_used(turn: Turn, jti: str) -> bool:
+    # Under its own number as well: journals of the first version have it so.
+    return jti in turn.state.used or turn.names.code_of(jti) in turn.state.used
+
+
+def _is_revoked(turn: Turn, jti: str | None, subject: str | None) -> bool:
+    codes, subjects = turn.state.revoked_jti, turn.state.revoked_subject
+    if jti is not None and (jti in codes or turn.names.mark("jti", jti) in codes):
+        return True
+    return subject is not None and (subject in subjects or turn.names.mark("subject", subject) in subjects)
 
 
 def _way_out(turn: Turn, zone: str, text: str, rules: Rules) -> bool:

@@ -76,4 +76,13 @@ class Overload:
     aside: int
 
 
-Happening = Begin | Halt | Tick | ClockState | JournalRoom | BrokerState | NewChallenge | Reloaded | Overload
+@dataclass(frozen=True, slots=True)
+class SubjectForgotten:
+    """What came of the command ``forget``. ``known``: there was a name to forget. ``reason`` None: it is done."""
+
+    command: str
+    known: bool
+    reason: str | None = None
+
+
+Happening = Begin | Halt | Tick | ClockState | JournalRoom | BrokerState | NewChallenge | Reloaded | Overload | SubjectForgotten

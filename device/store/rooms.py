@@ -160,8 +160,10 @@ def presence_changed(turn: Turn, zone: str) -> None:
 
 def shown_on_the_way_out(turn: Turn, zone: str, jti: str | None, subject: str) -> bool:
     """A code at a reader on the way out: its visitor is leaving. False where nobody inside has that code."""
+    codes = {jti} if jti is None else {jti, turn.names.code_of(jti)}
+    subjects = {subject, turn.names.subject_of(subject)}
     for session in visitors(turn, zone):
-        if session.jti == jti and session.subject == subject:
+        if session.jti in codes and session.subject in subjects:
             turn.note(VisitorMoved(zone, session.id, inside=True, leaving=True))
             trigger(turn, zone, "let_out")
             return True

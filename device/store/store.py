@@ -15,6 +15,7 @@ from device.domain.events import ClockCorrelated, StoreStarted, StoreStopping
 from device.domain.facts import Fact
 from device.domain.identification import Identify
 from device.domain.moment import Moment
+from device.domain.names import AS_THEY_ARE, KEEP_AFTER_EXPIRY_S, Names
 from device.store import (
     alarms,
     answers,
@@ -49,8 +50,6 @@ Input = Fact | InboundCommand | Happening
 
 REFUSALS_TOLD_EVERY_S = 60.0
 """Commands that cannot be authenticated are journalled at most this often, so that nobody can fill the disk."""
-KEEP_AFTER_EXPIRY_S = 86_400.0
-"""How long used codes and seen commands are remembered after they have expired: by then any clock error has shown."""
 START_GRACE_S = 3.0
 """What fell due while the program was dead waits this long for the contacts and plates to be heard first."""
 CLOCK_STEP_S = 1.0
@@ -80,7 +79,7 @@ class Trust:
 class Store:
     """A store's state and the one way to change it: ``step``."""
 
-    def __init__(self, plan: Plan, trust: Trust, state: State, identify: Identify, epoch: str) -> None:
+    def __init__(self, plan: Plan, trust: Trust, state: State, identify: Identify, epoch: str, names: Names = AS_THEY_ARE) -> None:
         self.plan = plan
         self.trust = trust
         self.state = state
@@ -96,6 +95,7 @@ class Store:
         """How a plate without a calibration stands; the core sets it."""
         self._identify = identify
         self._epoch = epoch
+        self._names = names
         self._lockouts: dict[str, codes.Lockout] = {}
 
     @property
@@ -120,6 +120,10 @@ class Store:
             degraded.follow(turn)
         return Outcome(tuple(turn.records), tuple(turn.effects))
 
+    def is_here(self, subject: str) -> bool:
+        """Whether a person has a session that runs."""
+        return commands.is_here(self.state, self._names, subject)
+
     def replan(self, plan: Plan, trust: Trust) -> None:
         """Have a new configuration ready, which ``Reloaded`` then puts into force: all of it at once, but the slots, if they have changed,
         when no session runs. What stands where does not change under anybody's hands.
@@ -133,7 +137,7 @@ class Store:
         return views.slot_view(self._turn(moment), slot)
 
     def _turn(self, moment: Moment) -> Turn:
-        return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch, self.weigh)
+        return Turn(self.plan, self.state, self.live, moment, self._identify, self._epoch, self.weigh, self._names)
 
     def _clock_moved(self, moment: Moment) -> float:
         """By how much the wall clock was set since it was last looked at, in seconds; 0 where it only ran."""
@@ -312,6 +316,12 @@ class Store:
     def _anybody_there(self) -> bool:
         return any(zone.sessions for zone in self.state.zones.values())
 
+    def _subject_forgotten(self, turn: Turn, what: inputs.SubjectForgotten) -> None:
+        if what.reason is None:
+            answers.finish(turn, what.command, "done", result={"known": what.known})
+        else:
+            answers.finish(turn, what.command, "failed", reason=what.reason)
+
     def _overload(self, turn: Turn, what: inputs.Overload) -> None:
         place = self.plan.layout.store.id
         if what.waiting or what.aside:
@@ -479,6 +489,7 @@ _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
     inputs.NewChallenge: Store._new_challenge,
     inputs.Reloaded: Store._reloaded,
     inputs.Overload: Store._overload,
+    inputs.SubjectForgotten: Store._subject_forgotten,
 }
 
 _MAY_CHANGE_MODES = frozenset(

@@ -11,6 +11,7 @@ from device.domain.events import Event
 from device.domain.identification import Identify
 from device.domain.layout import Zone
 from device.domain.moment import Moment
+from device.domain.names import AS_THEY_ARE, Names
 from device.store import fold
 from device.store.notes import LockOrdered, Note, Record, TimerSet
 from device.store.plan import Plan
@@ -21,7 +22,15 @@ class Turn:
     """Collects what one input causes. Each record changes the state at once, so that what follows sees it."""
 
     def __init__(
-        self, plan: Plan, state: State, live: Live, moment: Moment, identify: Identify, epoch: str, weigh: Weigh = nobody_weighs
+        self,
+        plan: Plan,
+        state: State,
+        live: Live,
+        moment: Moment,
+        identify: Identify,
+        epoch: str,
+        weigh: Weigh = nobody_weighs,
+        names: Names = AS_THEY_ARE,
     ) -> None:
         self.plan = plan
         self.state = state
@@ -29,6 +38,7 @@ class Turn:
         self.moment = moment
         self.identify = identify
         self.weigh = weigh
+        self.names = names
         self.epoch = epoch
         self.records: list[Record] = []
         self.effects: list[Effect] = []

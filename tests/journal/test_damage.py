@@ -173,8 +173,8 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_journal_of_a_newer_version_is_left_alone(path: Path) -> None:
     edit(path, "UPDATE record SET type = type WHERE row = 1")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(ConfigError, match="of version 2; this program knows 1"):
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(ConfigError, match="of version 3; this program knows 2"):
         opened(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,9 @@ class Daemon:
         self.attached = False
         self.now = 100.0
         self.keyframes = 0
+        self.forgotten: list[str] = []
         self.path = socket_of(folder / "journal.db")
-        self.tap = Tap(self.path, lambda: header(PLAN), self.keyframe, self.attach, lambda: self.now)
+        self.tap = Tap(self.path, lambda: header(PLAN), self.keyframe, self.attach, lambda: self.now, self.forget)
 
     def keyframe(self) -> Keyframe:
         self.keyframes += 1
@@ -39,6 +40,10 @@ class Daemon:
 
     def attach(self, wanted: bool) -> None:
         self.attached = wanted
+
+    def forget(self, subject: str, answer: Callable[[str | None], None]) -> None:
+        self.forgotten.append(subject)
+        answer(None if subject == "anna" else "nobody")
 
     def weigh(self, *grams: int, every_s: float = 0.1) -> None:
         for each in grams:

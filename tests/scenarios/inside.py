@@ -119,6 +119,8 @@ class Inside:
 
     def reload(self, command: str | None) -> None: ...
 
+    def forgotten(self) -> None: ...
+
     def levels(self, moment: Moment) -> None:
         self._board.devices(moment)
         self._news.set()

@@ -240,6 +240,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "set_catalogue": {"products": [{"gtin": "06901234567892", "name": "Wine", "grams": 1250, "price_minor": 8900}]},
     "set_planogram": {"slots": [{"id": "A1", "scale": "shelf-a", "products": ["06901234567892"]}]},
     "revoke": {"jti": "j"},
+    "forget": {"subject": "s"},
     "assign_order": {"zone": "z", "order": {"id": "o", "lines": [{"gtin": "06901234567892", "quantity": 1}]}},
     "tare": {"slot": "A1"},
     "calibrate": {"slot": "A1", "grams": 1000},
