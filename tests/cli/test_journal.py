@@ -20,7 +20,18 @@ from device.cli import smartstore
 from device.cli.chart import chart
 from device.config import load
 from device.domain.envelope import Origin, render
-from device.domain.events import AlarmRaised, Alternative, DoorOpened, ItemTaken, StockLow, StoreStopping
+from device.domain.events import (
+    AccessDenied,
+    AccessGranted,
+    AlarmRaised,
+    Alternative,
+    DoorOpened,
+    Event,
+    ItemTaken,
+    SessionStarted,
+    StockLow,
+    StoreStopping,
+)
 from device.domain.moment import Moment
 from device.errors import StoreError
 from device.journal import Evidence, Journal, Row, Trace, encode
@@ -310,3 +321,54 @@ async def test_follow_tells_what_a_running_store_journals(tmp_path: Path) -> Non
 def test_a_chart_of_nothing_is_nothing_and_of_one_point_is_a_point() -> None:
     assert chart([]) == []
     assert sum(line.count("⠁") + line.count("⠄") + line.count("⠂") + line.count("⡀") for line in chart([(0.0, 5.0)])) == 1
+
+
+async def _visited(path: Path, *, inside: bool) -> None:
+    """A journal in which somebody was let in, and is still there or was turned away."""
+    journal = Journal.open(path, max_mb=16, keep_days=400)
+    origin = Origin("demo-cellar", journal.epoch, ZoneInfo("Europe/Rome"), False)
+    moment = Moment(uptime=100.0, wall=NOON, trusted=True, boot="b00t")
+    subject = journal.names.subject("guest-7")
+    granted = AccessGranted("fridge", "qr", subject, "shop", journal.names.code("j-1", subject, NOON + 300))
+    second: Event = SessionStarted("s-1", "fridge", "shop", subject, None)
+    if not inside:
+        second = AccessDenied("fridge", "qr", subject, "closed_hours")
+    told: list[Event] = [granted, second]
+    try:
+        rows = [Row(seq, what.TYPE, NOON, render(what, "fridge", seq, moment, origin)) for seq, what in enumerate(told, 1)]
+        await journal.commit(rows)
+    finally:
+        await journal.close()
+
+
+def test_a_person_is_shown_until_they_are_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    asyncio.run(_visited(path, inside=False))
+    assert "subject=guest-7" in _run(path, "show").stdout
+    assert '"jti":"j-1"' in _run(path, "export").stdout
+    said = _run(path, "forget", "guest-7", "--json")
+    assert json.loads(said.stdout) == {"subject": "guest-7", "forgotten": True}
+    assert "guest-7" not in _run(path, "show").stdout
+    assert "subject=p-" in _run(path, "show").stdout
+    assert _run(path, "verify").exit_code == 0
+    again = _run(path, "forget", "guest-7")
+    assert (again.exit_code, type(again.exception)) == (1, StoreError)
+    assert "nobody of that name" in str(again.exception)
+
+
+def test_nobody_is_forgotten_in_the_middle_of_a_visit(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    asyncio.run(_visited(path, inside=True))
+    refused = _run(path, "forget", "guest-7")
+    assert refused.exit_code == 1
+    assert "busy" in str(refused.exception)
+    assert "subject=guest-7" in _run(path, "show").stdout
+
+
+def test_a_damaged_journal_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    asyncio.run(_visited(path, inside=False))
+    edit(path, "UPDATE record SET wall = wall + 1 WHERE row = 1")
+    refused = _run(path, "forget", "guest-7")
+    assert "is damaged, and is left as it is" in str(refused.exception)
+    assert [part.name for part in tmp_path.iterdir() if "damaged" in part.name] == []

@@ -223,3 +223,26 @@ def test_a_ring_never_has_more_than_its_bytes() -> None:
         ring.put(bytes(100_000), 30.0 * number + 1, keyframe=False)
     assert ring.size <= 8 * 1024 * 1024 + 100_003
     assert ring.since(0.0)[0] == b"key"
+
+
+async def test_who_is_forgotten_by_way_of_the_tap_is_no_longer_in_what_it_has_kept(tmp_path: Path) -> None:
+    async with open_daemon(tmp_path) as daemon:
+        answer, _, writer = await daemon.ask(keep_minutes=5)
+        assert answer == {"ok": True}
+        writer.close()
+        daemon.weigh(1, 2, 3)
+        daemon.tap.flush()
+        answer, _, writer = await daemon.ask(forget="anna")
+        assert (answer, daemon.forgotten) == ({"ok": True}, ["anna"])
+        writer.close()
+        for wrong in ("bruno", 7, ""):
+            answer, _, writer = await daemon.ask(forget=wrong)
+            assert "error" in answer
+            writer.close()
+        assert daemon.forgotten == ["anna", "bruno"]
+        kept = daemon.keyframes
+        daemon.tap.drop_past()
+        assert daemon.keyframes == kept + 1
+        answer, reader, writer = await daemon.ask(last_s=300)
+        assert answer == {"ok": True}
+        assert not any(isinstance(entry, WeightReading) for entry in await rest_of(reader, writer))

@@ -22,6 +22,7 @@ from typing import Any
 from device.config import simulated_journal
 from device.domain.jws import SigningKey, sign
 from device.engine.clock import Clock
+from device.journal.reading import named, open_archive, rows_after
 from firmware_sims.control import Hand, hand
 from tests.mosquitto import Mosquitto
 from tests.scenarios.stranger import OPEN, WITHIN_S, Login, Stranger
@@ -254,10 +255,10 @@ class Rig:
         return simulated_journal(self.folder / path) if self._simulated else self.folder / path
 
     def journalled(self) -> list[dict[str, Any]]:
-        """The events in the journal, oldest first, as anybody with a SQLite reader finds them."""
-        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as journal:
-            rows = journal.execute("SELECT body FROM record WHERE seq IS NOT NULL ORDER BY seq").fetchall()
-        return [json.loads(body) for (body,) in rows]
+        """The events in the journal, oldest first, as they are published."""
+        with closing(open_archive(self.journal)) as journal:
+            rows = [named(journal, stored) for stored in rows_after(journal, 0) if stored.seq is not None]
+        return [json.loads(row.body) for row in rows if row.body is not None]
 
     def acknowledged(self) -> int:
         """The seq up to which the journal believes that everything has arrived."""
