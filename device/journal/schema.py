@@ -93,6 +93,7 @@ NAMES_SCHEMA = (
     " STRICT, WITHOUT ROWID",
     "CREATE INDEX alias_owner ON alias (owner) WHERE owner IS NOT NULL",
     "CREATE INDEX alias_row ON alias (row)",
+    "CREATE INDEX alias_mark ON alias (until) WHERE mark IS NOT NULL",
 )
 """What version 2 has more. ``meta.scrub``: keys have been destroyed of which the log still has copies."""
 

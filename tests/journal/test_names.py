@@ -253,7 +253,7 @@ async def test_a_journal_of_the_first_version_goes_on(path: Path) -> None:
 
 
 def _as_version_1(path: Path) -> None:
-    for index in ("alias_row", "alias_owner", "secret_free"):
+    for index in ("alias_mark", "alias_row", "alias_owner", "secret_free"):
         edit(path, f"DROP INDEX {index}")
     for table in ("alias", "secret"):
         edit(path, f"DROP TABLE {table}")
