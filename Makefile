@@ -12,7 +12,7 @@
 .DELETE_ON_ERROR:
 
 PYTHON ?=
-WORKERS ?= 2
+WORKERS ?= 3
 FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet --no-input

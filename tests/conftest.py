@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ import pytest
 
 GRACE_S = 2.0
 """How long what was told to end may take to be gone, on a machine that is busy with other tests."""
+
+# Whoever starts the tests in the background of a shell without job control has Ctrl-C ignored, by them and by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _left_tasks: list[str] = []
 _close_runner = asyncio.Runner.close

@@ -205,7 +205,7 @@ class _Line:
 
     async def exchange(self, pdu: bytes, unit: int, registers: int) -> bytes | None:
         """Ask, and wait for the PDU of the answer, longer where it carries many registers."""
-        await asyncio.sleep(max(0.0, self._free_at - self.now()))
+        await self._until_free()
         answer_s = self._answer_s + 2 * registers * self._character_s
         # A late answer to a question whose asker was cancelled must not meet the next question.
         self._free_at = self.now() + answer_s
@@ -217,8 +217,15 @@ class _Line:
         self._note(unit, answered=answer is not None)
         return answer
 
-    async def _frame(self, pdu: bytes, unit: int, answer_s: float) -> bytes | None:
+    async def _until_free(self) -> None:
+        """Let the line be quiet before anything is asked; on one that babbles, no longer than an answer may take."""
+        give_up_at = max(self._free_at, self.now()) + self._answer_s
         self._readable()  # what the loop has not seen yet came before the request
+        while self.connected and self.now() < min(self._free_at, give_up_at):
+            await asyncio.sleep(self._free_at - self.now())
+            self._readable()
+
+    async def _frame(self, pdu: bytes, unit: int, answer_s: float) -> bytes | None:
         if not self.connected:
             return None
         self._number = self._number % _NUMBERS + 1
