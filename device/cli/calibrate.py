@@ -39,6 +39,8 @@ SETTLE_S = 1.0
 CORNERS = ("front left", "front right", "back right", "back left")
 DRIFT_EVERY_S = 5.0
 COMMAND_EXPIRES_S = 30.0
+LOADED_G = 100.0
+"""What the lightest thing on a plate weighs where no product is known."""
 
 
 @click.command()
@@ -130,7 +132,7 @@ class _Guide:
         """All of it, in order."""
         how = "by commands to the running daemon" if self._running else "with the daemon stopped; the result goes into the journal"
         self._print(f"Slot {self._slot.id}: plate {self._slot.channel} of {self._slot.scale}, {how}.")
-        empty = self._level("Empty the plate.")
+        empty = self._empty()
         if self._commander:
             self._commander.send("tare", slot=self._slot.id)
         grams = self._options["grams"] or self._ask_grams("The known weight, in grams")
@@ -149,6 +151,18 @@ class _Guide:
         if not self._running:
             asyncio.run(self._keep(found, _grams(found, back)))
         return found
+
+    def _empty(self) -> RawLevel:
+        """The plate with nothing on it. Raises StoreError where something still seems to stand there, and the person agrees."""
+        level = self._level("Empty the plate.")
+        known = calibration_of(self._configuration, self._slot.scale, self._slot.channel, state_of(self._journal))
+        if known is None:
+            return level
+        grams = (level.raw - known.zero) / known.per_gram
+        question = f"By what is known of it {grams:.0f} g stand on it. Is it empty all the same?"
+        if abs(grams) > (self.lightest_g or LOADED_G) / 2 and not click.confirm(question, default=False, err=self._as_json):
+            raise StoreError("the plate is not empty: nothing has been changed")
+        return level
 
     def _linearity(self, found: Calibrated, grams: float) -> Calibrated:
         second = self._options["second"]

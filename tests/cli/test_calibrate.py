@@ -122,6 +122,18 @@ async def test_where_nothing_is_put_on_the_plate_nothing_is_kept(tmp_path: Path)
     assert state_of(tmp_path / "journal.db").calibrations == {}
 
 
+async def test_a_plate_that_is_still_full_is_not_made_the_new_zero_unasked(tmp_path: Path) -> None:
+    options = ("--grams", 1000, "--second", 0, "--no-corners", "--drift", 0)
+    async with laid(tmp_path) as table:
+        refused = await invoke(command, table.config, "B", *options, hands=Hands([(table.put(9678.0), ""), (nothing, "")]))
+        assert "9678 g stand on it" in refused.output
+        assert "nothing has been changed" in str(refused.exception)
+        assert state_of(tmp_path / "journal.db").calibrations == {}
+        steps = [(table.put(9678.0), ""), (nothing, "y"), (table.put(10_678.0), ""), (table.put(9678.0), "")]
+        agreed = await invoke(command, table.config, "B", *options, hands=Hands(steps))
+    assert agreed.exit_code == 0, (agreed.output, agreed.exception)
+
+
 async def test_a_plate_that_never_rests_and_a_scale_that_is_not_there_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrating, "PATIENCE_S", 2.0)
     async with laid(tmp_path) as table:
