@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from device.config.faults import Faults, did_you_mean, shown
 from device.config.files import read_text
-from device.domain.products import Product, category_word, normalise_gtin
+from device.domain.products import LEAST_GRAMS, MOST_GRAMS, Product, category_word, normalise_gtin
 
 REQUIRED = ("gtin", "name", "grams", "price_minor")
 OPTIONAL = ("grams_sd", "age_limit", "max_celsius", "tagged", "category")
@@ -145,8 +145,8 @@ def _number(text: str, allowed: str) -> float:
 
 def _positive(text: str) -> float:
     value = _number(text, "a weight in grams, over 0")
-    if not 0 < value <= 1_000_000:
-        raise ValueError("a weight in grams, over 0 and at most 1000000")
+    if not LEAST_GRAMS <= value <= MOST_GRAMS:
+        raise ValueError(f"a weight in grams, over 0: {LEAST_GRAMS:g} to {MOST_GRAMS:.0f}")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from device.domain.layout import Gtin, Slot
-from device.domain.products import Category
+from device.domain.products import LEAST_GRAMS, MOST_GRAMS, MOST_PRICE, Category
 
 
 def _a_day(text: str) -> str:
@@ -52,11 +52,11 @@ class ProductLine(Arguments):
 
     gtin: Gtin
     name: str
-    grams: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    grams_sd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    price_minor: Annotated[int, Field(ge=0)]
+    grams: Annotated[float, Field(ge=LEAST_GRAMS, le=MOST_GRAMS)]
+    grams_sd: Annotated[float, Field(ge=LEAST_GRAMS, le=MOST_GRAMS)] | None = None
+    price_minor: Annotated[int, Field(ge=0, le=MOST_PRICE)]
     age_limit: Annotated[int, Field(ge=0, le=120)] = 0
-    max_celsius: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    max_celsius: Annotated[float, Field(ge=-80, le=120)] | None = None
     tagged: bool = False
     category: Category | None = None
 
@@ -105,7 +105,7 @@ class Tare(Arguments):
 
 class CalibrateArguments(Arguments):
     slot: str
-    grams: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    grams: Annotated[float, Field(ge=LEAST_GRAMS, le=MOST_GRAMS)]
 
 
 class Count(Arguments):

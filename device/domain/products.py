@@ -8,6 +8,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+LEAST_GRAMS, MOST_GRAMS = 0.001, 1_000_000.0
+"""Of an item, its spread, and what a plate is calibrated with: squares and quotients of what is beyond are no numbers."""
+MOST_PRICE = 10**12 - 1
+
 
 def category_word(text: str) -> str:
     """A category. Raises ValueError where it is none."""
