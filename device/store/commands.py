@@ -72,6 +72,8 @@ def _unlock(turn: Turn, command: Command, wanted: args.Unlock, cold: ColdStore) 
 
 def _lock(turn: Turn, command: Command, wanted: args.ZoneAndReason, cold: ColdStore) -> None:
     zone = _known_zone(turn, wanted.zone)
+    if not turn.plan.locks_of(zone):
+        raise CommandRefused("bad_arguments")
     _no_fire(turn, zone)
     if not turn.door_shut(zone) or zone in turn.live.lock_commands:
         raise CommandRefused("busy")

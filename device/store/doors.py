@@ -25,6 +25,7 @@ def unlock(turn: Turn, zone: str) -> None:
 
 def hold_open(turn: Turn, zone: str) -> None:
     """Drive all locks of a zone open for as long as the table says."""
+    _answer_locked(turn, zone, "interrupted")
     for entry in turn.plan.locks_of(zone):
         turn.order_lock(entry.id, True)
 
@@ -49,6 +50,7 @@ def relock_on_open(turn: Turn, zone: str) -> None:
 
 def release(turn: Turn, zone: str) -> None:
     """Fire: every lock that fails safe is opened; the others are left to their exit devices."""
+    _answer_locked(turn, zone, "interrupted")
     for entry in turn.plan.locks_of(zone):
         open_by_now = turn.live.relay_unlocked.get(entry.id) is True or entry.id in turn.live.pending
         if entry.fail == "safe" and not (turn.lock(entry.id).unlocked and open_by_now):

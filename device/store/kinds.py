@@ -3,7 +3,7 @@ has no deadline left."""
 
 from __future__ import annotations
 
-from device.store import rooms, visits
+from device.store import doors, rooms, visits
 from device.store.notes import PhaseChanged
 from device.store.turn import Turn
 
@@ -17,11 +17,13 @@ def misfits(turn: Turn, zone: str) -> bool:
         return endless or not stays or state.phase in ("settling", "overstayed") or f"session:{zone}" in timers
     if rules.inside:
         return bool(state.sessions) or state.phase == "settling"
-    return bool(state.sessions) != (state.phase in ("unlocked", "open", "settling"))
+    ends = ("settle", "rest") if state.phase == "settling" else ("session",)
+    endless = bool(state.sessions) and not any(f"{timer}:{zone}" in timers for timer in ends)
+    return endless or len(state.sessions) > 1 or bool(state.sessions) != (state.phase in ("unlocked", "open", "settling"))
 
 
 def begin_anew(turn: Turn, zone: str) -> None:
-    """End a zone's sessions, with review; where its door stands open, nothing is taken rightly until it has been shut."""
+    """End a zone's sessions, with review, and lock it; where its door stands open, nothing is taken rightly until it has been shut."""
     for session in list(turn.zone(zone).sessions):
         for timer in ("stay", "closing", "leave", "rest"):
             turn.stop_timer(f"{timer}:{session.id}")
@@ -29,6 +31,8 @@ def begin_anew(turn: Turn, zone: str) -> None:
     for timer in ("window", "session", "closing", "settle", "rest"):
         turn.stop_timer(f"{timer}:{zone}")
     turn.note(PhaseChanged(zone, "forced" if turn.zone(zone).door_open else "shut"))
+    if not turn.zone(zone).door_open and any(turn.lock(lock.id).unlocked for lock in turn.plan.locks_of(zone)):
+        doors.lock(turn, zone)
     for inner in turn.plan.inside(zone):
         if (turn.zone(inner).phase, "room_empty") in rooms.NICHE:
             rooms.niche(turn, inner, "room_empty")

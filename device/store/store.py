@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,12 +155,18 @@ class Store:
                 return
             _, name = min(due)
             kind, _, place = name.partition(":")
-            if place in self.plan.zones or place in self.plan.locks or place in self.plan.thermometer_zone:
+            if place in self._places_of(kind):
                 self._due(turn, kind, place)
             else:
                 self._visitor_due(turn, kind, place)
             if self.state.timers.get(name, turn.moment.uptime + 1) <= turn.moment.uptime:
                 turn.stop_timer(name)
+
+    def _places_of(self, kind: str) -> Container[str]:
+        """What a timer of this kind belongs to. What had its name under another configuration may have been something else."""
+        if kind in ("bolt", "relock"):
+            return self.plan.locks
+        return self.plan.thermometer_zone if kind == "record" else self.plan.zones
 
     def _due(self, turn: Turn, kind: str, place: str) -> None:
         match kind:

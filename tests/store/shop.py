@@ -216,7 +216,7 @@ class Shop:
 
     def folds(self) -> None:
         """The records alone give the state that the store has."""
-        assert _plain(self.replayed()) == _plain(self.store.state)
+        assert plain_state(self.replayed()) == plain_state(self.store.state)
 
     def events(self, *kinds: type[Event] | str) -> list[Any]:
         """The events told so far, of these types or names."""
@@ -234,7 +234,7 @@ class Shop:
         return self.store.zone_view("fridge", self.moment)
 
 
-def _plain(state: State) -> Any:
+def plain_state(state: State) -> Any:
     """A state as JSON, without the clock of its last record: reading one back from an envelope rounds it to milliseconds."""
     plain = json.loads(adapter(State).dump_json(state))
     return _rounded({name: value for name, value in plain.items() if name not in ("uptime", "wall")})

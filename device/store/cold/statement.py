@@ -35,7 +35,7 @@ def statement(turn: Turn, goods: Mapping[str, Collection[str]], zones: Iterable[
 
     ``goods`` maps GTINs to the slots in which they stood.
     """
-    monitored = [zone for zone in zones if turn.rules(zone).temperature]
+    monitored = [zone for zone in zones if zone in turn.plan.zones and turn.rules(zone).temperature]
     places = [
         (zone, slot.id, gtin)
         for zone in monitored
