@@ -237,6 +237,7 @@ class Shop:
 def plain_state(state: State) -> Any:
     """A state as JSON, without the clock of its last record: reading one back from an envelope rounds it to milliseconds."""
     plain = json.loads(adapter(State).dump_json(state))
+    plain["revoked_subject"].sort()  # a set has no order
     return _rounded({name: value for name, value in plain.items() if name not in ("uptime", "wall")})
 
 
