@@ -8,7 +8,7 @@ import logging
 import secrets
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from device import __version__, watchdog
@@ -19,6 +19,7 @@ from device.domain.commands import InboundCommand
 from device.domain.effects import Reply
 from device.domain.envelope import Origin
 from device.domain.events import StartReason
+from device.domain.layout import Layout
 from device.domain.moment import Moment
 from device.domain.names import HERE, UNKNOWN
 from device.drivers.driver import LockDriver
@@ -38,7 +39,9 @@ from device.store.store import Store
 from device.supervise import supervise
 from device.uplink import Outbox, Uplink, discovery
 from device.watchdog import Watchdog
-from device.web import Picture, Web
+
+if TYPE_CHECKING:
+    from device.web import Web
 
 log = logging.getLogger("smartstore")
 
@@ -85,7 +88,7 @@ class App:
         locks = {lock.id: cast("LockDriver", self._drivers[lock.id]) for lock in layout.lock}
         origin = Origin(layout.store.id, journal.epoch, ZoneInfo(layout.store.timezone), simulated)
         self._engine = Engine(self._core, journal, locks, self, clock, origin, _challenge)
-        web = Web(layout.web.listen, Picture(simulated=simulated, version=__version__)) if layout.web else None
+        web = _page(layout, simulated)
         self._broker_seen = clock.now().uptime
         self._front = Front(self._core, journal, clock, web, simulated=simulated)
         self._front.broker = self._uplink = Uplink(
@@ -312,6 +315,14 @@ class App:
         layout = old.model_copy(update={name: getattr(new.layout, name) for name in RENEWED})
         self._core.store.replan(Plan(layout, new.products, self._core.store.state), trust_of(new))
         return []
+
+
+def _page(layout: Layout, simulated: bool) -> Web | None:
+    if layout.web is None:
+        return None
+    from device.web import Picture, Web  # a store without a page does not load it
+
+    return Web(layout.web.listen, Picture(simulated=simulated, version=__version__))
 
 
 def _doubt(clock: Clock) -> str:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from device.config import Configuration
 from device.domain.events import StartReason
-from device.domain.jws import Keyring
+from device.domain.jws import Keyring, public_pem
 from device.drivers import Kind, driver_for
 from device.drivers.driver import Driver
 from device.engine.records import restore
@@ -133,15 +132,14 @@ def calibrations_of(state: State) -> dict[tuple[str, int], Calibration]:
 def public_keys_of(configuration: Configuration) -> dict[str, list[str]]:
     """The public keys that sign entry codes and commands, in PEM."""
     used = {"entry": configuration.entry_keys, "command": configuration.command_keys}
-    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    return {use: [key.public_bytes(*form).decode("ascii") for key in keys] for use, keys in used.items()}
+    return {use: [public_pem(key.public_bytes_raw()).decode("ascii") for key in keys] for use, keys in used.items()}
 
 
 def trust_of_recording(header: Header) -> Trust:
     """Who was trusted where a recording was made. Cards are not in it: nobody enters with one again."""
     layout = header.layout
     store = layout.store.id
-    keyrings = {use: Keyring.of(_raw(pem) for pem in pems) for use, pems in header.keys.items()}
+    keyrings = {use: Keyring.from_pem(*(pem.encode("ascii") for pem in pems)) for use, pems in header.keys.items()}
     none = Keyring.of(())
     return Trust(
         codes.Rules(store, ZoneInfo(layout.store.timezone), keyrings.get("entry", none), layout.access.issuer),
@@ -149,10 +147,3 @@ def trust_of_recording(header: Header) -> Trust:
             store, layout.mqtt.topic.replace("{store}", store), keyrings.get("command", none), layout.access.signed_commands
         ),
     )
-
-
-def _raw(pem: str) -> bytes:
-    key = serialization.load_pem_public_key(pem.encode("ascii"))
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("a key of the recording is not an Ed25519 key")
-    return key.public_bytes_raw()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from device import __version__
@@ -19,7 +19,9 @@ from device.errors import JournalFull
 from device.journal import Journal, Row
 from device.store.plan import Plan
 from device.uplink import UplinkHealth, discovery
-from device.web import Web
+
+if TYPE_CHECKING:
+    from device.web import Web  # a store without a page does not load it
 
 log = logging.getLogger("smartstore")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -79,5 +78,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     if not isinstance(word, str):
         return ""
     lowered = {name.lower(): name for name in known}
+    import difflib  # a configuration without a mistake does not need it
+
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean {shown(lowered[near[0]])}?" if near else ""

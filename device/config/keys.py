@@ -7,15 +7,14 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import get_args
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from device.config.faults import Faults, did_you_mean, either, shown, shown_path
 from device.config.files import read_bytes
 from device.config.products import FAULTS_SHOWN, read_table
 from device.domain.cards import Card
 from device.domain.events import Purpose
+from device.domain.jws import public_keys
 from device.domain.layout import Mqtt
 from device.domain.osdp_key import parse_osdp_key
 
@@ -31,18 +30,10 @@ def read_public_keys(paths: tuple[Path, ...], place: str, faults: Faults) -> tup
         pem = read_bytes(path, MAX_BYTES, here, faults)
         if pem is None:
             continue
-        if b"PRIVATE KEY" in pem:
-            faults.add(here, shown_path(path), "is a private key: name the public one, and keep this off the store")
-            continue
         try:
-            key = load_pem_public_key(pem)
-        except (ValueError, UnsupportedAlgorithm):
-            faults.add(here, shown_path(path), "must be an Ed25519 public key in PEM")
-            continue
-        if not isinstance(key, Ed25519PublicKey):
-            faults.add(here, shown_path(path), "must be an Ed25519 public key, and this is another kind of key")
-            continue
-        keys.append(key)
+            keys.append(Ed25519PublicKey.from_public_bytes(public_keys(pem)[0]))
+        except ValueError as error:
+            faults.add(here, shown_path(path), str(error))
     return tuple(keys)
 
 

@@ -13,7 +13,8 @@ import hashlib
 import json
 import math
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,7 +29,10 @@ MAX_DEPTH = 32
 """Deepest nesting. Ours have five levels; without a bound a short token could exhaust the stack of whoever writes it out again."""
 
 _PART = re.compile(r"[A-Za-z0-9_-]*")
-_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----(.+?)-----END PUBLIC KEY-----", re.DOTALL)
+_ED25519 = bytes.fromhex("300506032b6570")
+_BEFORE_KEY = b"\x30\x2a" + _ED25519 + b"\x03\x21\x00"
+"""What stands in DER before the 32 bytes of every Ed25519 public key (RFC 8410, 4). The general reader of keys would cost 3 MB."""
 
 
 class BadToken(ValueError):
@@ -185,25 +189,29 @@ def public_keys(pem: bytes) -> list[bytes]:
 
     Raises ValueError that says what is allowed.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
     if b"PRIVATE KEY-----" in pem:
-        raise ValueError("is a private key; the store needs the public one, and nobody else the private")
+        raise ValueError("is a private key: name the public one, and keep this off the store")
     blocks = _PEM.findall(pem)
     if not blocks:
         raise ValueError("must be an Ed25519 public key in PEM (BEGIN PUBLIC KEY)")
-    keys = []
-    for block in blocks:
-        try:
-            key = load_pem_public_key(block)
-        except (ValueError, UnsupportedAlgorithm):
-            raise ValueError("must be an Ed25519 public key in PEM; this one is damaged or unknown") from None
-        if not isinstance(key, Ed25519PublicKey):
-            raise ValueError("must be an Ed25519 public key; this one is of another kind")
-        keys.append(key.public_bytes_raw())
-    return keys
+    return [_public_key(block) for block in blocks]
+
+
+def _public_key(block: bytes) -> bytes:
+    try:
+        der = a2b_base64(b"".join(block.split()), strict_mode=True)
+    except ValueError:
+        der = b""
+    if der.startswith(_BEFORE_KEY) and len(der) == len(_BEFORE_KEY) + 32:
+        return der[len(_BEFORE_KEY) :]
+    if der.startswith(b"\x30") and _ED25519 not in der:
+        raise ValueError("must be an Ed25519 public key, and this is another kind of key")
+    raise ValueError("must be an Ed25519 public key in PEM; this one is damaged")
+
+
+def public_pem(public: bytes) -> bytes:
+    """A public key of 32 bytes as SubjectPublicKeyInfo in PEM: what a store's configuration names."""
+    return b"-----BEGIN PUBLIC KEY-----\n" + b64encode(_BEFORE_KEY + public) + b"\n-----END PUBLIC KEY-----\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +279,7 @@ class SigningKey:
 
     def public_pem(self) -> bytes:
         """SubjectPublicKeyInfo: what a store's configuration names."""
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-        return Ed25519PublicKey.from_public_bytes(self.public).public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        return public_pem(self.public)
 
 
 def _compact(value: Mapping[str, Any]) -> bytes:
