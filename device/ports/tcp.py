@@ -76,8 +76,8 @@ async def connect(device: str, address: TcpAddress) -> TcpPort:
 
 
 async def _resolve(address: TcpAddress) -> list[tuple[int, Any]]:
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    try:  # in bytes: a str goes through the codec for names in all languages, which takes memory and is for names only
+        found = socket.getaddrinfo(address.host.encode(), address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:  # a name: only then is a resolver, and with it the loop's thread pool, needed
         found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     return [(family, where) for family, _, _, _, where in found]

@@ -144,10 +144,11 @@ async def _resolve(host: str, port: int) -> list[_Address]:
         ipaddress.ip_address(host)
     except ValueError:
         return await _resolve_in_thread(host, port)
-    return _look_up(host, port, socket.AI_NUMERICHOST)
+    # In bytes: a str goes through the codec for names in all languages, which takes memory and is for names only.
+    return _look_up(host.encode(), port, socket.AI_NUMERICHOST)
 
 
-def _look_up(host: str, port: int, flags: int = 0) -> list[_Address]:
+def _look_up(host: str | bytes, port: int, flags: int = 0) -> list[_Address]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     return [(family, address) for family, _, _, _, address in found]
 

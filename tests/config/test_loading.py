@@ -136,3 +136,10 @@ def test_loading_imports_no_driver_and_no_broker(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; import device.config; device.config.load(Path(sys.argv[1])); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code, str(written(tmp_path))], capture_output=True, text=True, check=True)
     assert not {"serial", "gpiozero", "pymodbus", "paho", "asyncio"} & set(run.stdout.split())
+    assert not {"difflib", "cryptography.hazmat.primitives.serialization"} & set(run.stdout.split()), "some megabytes for nothing"
+
+
+def test_a_store_without_a_page_does_not_load_it() -> None:
+    run = subprocess.run([sys.executable, "-c", "import sys, device.app; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    assert "device.app.app" in run.stdout.split()
+    assert not {"device.web", "h11", "pymodbus"} & set(run.stdout.split())

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -245,6 +245,15 @@ def test_keys_survive_their_files() -> None:
     assert SigningKey.generate() != key
 
 
+@given(st.binary(min_size=32, max_size=32), st.sampled_from([b"\n", b"\r\n"]))
+def test_public_keys_are_written_and_read_as_by_others(secret: bytes, ending: bytes) -> None:
+    key = SigningKey(secret)
+    theirs = ed25519.Ed25519PrivateKey.from_private_bytes(secret).public_key()
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    assert key.public_pem() == theirs.public_bytes(serialization.Encoding.PEM, spki)
+    assert public_keys(key.public_pem().replace(b"\n", ending)) == [theirs.public_bytes_raw()]
+
+
 def test_a_file_may_hold_several_keys_and_notes_between_them() -> None:
     both = b"# the old one\n" + OURS.public_pem() + b"\n# the new one\r\n" + OTHER.public_pem()
     assert set(Keyring.from_pem(both).keys) == {OURS.thumbprint, OTHER.thumbprint}
@@ -259,6 +268,8 @@ def test_a_key_file_with_something_else_says_what_is_wrong() -> None:
         (OURS.private_pem(), "private key"),
         (of_another_kind, "another kind"),
         (OURS.public_pem().replace(b"MC", b"!!"), "damaged"),
+        (OURS.public_pem().replace(b"MCow", b"MCsw"), "damaged"),
+        (OURS.public_pem().replace(b"\n-----END", b"AAAA\n-----END"), "damaged"),
         (b"", "BEGIN PUBLIC KEY"),
         (b"-----BEGIN PUBLIC KEY-----\n", "BEGIN PUBLIC KEY"),
     ):
