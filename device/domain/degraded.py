@@ -27,8 +27,8 @@ DEFAULTS: Mapping[FaultName, Mode] = {
     "disk_nearly_full": "all",
     "mains_lost": "nothing",
 }
-BLIND: tuple[FaultName, ...] = ("plate_lost",)
-"""Faults with which ``all`` would be a lie: what stands on a plate that is lost cannot be counted."""
+BLINDING: tuple[FaultName, ...] = ("plate_lost", "rfid_lost")
+"""Faults with which less is seen of what is taken: a cart that a stricter mode still allows is looked at as well."""
 
 
 class Degraded(Table):
@@ -47,6 +47,11 @@ class Degraded(Table):
 def mode_with(faults: tuple[FaultName, ...], *said: Degraded | None) -> Mode:
     """The strictest of what the faults allow. Of ``said`` the first that speaks of a fault counts."""
     return max((_mode(fault, said) for fault in faults), key=MODES.index, default="all")
+
+
+def asks_review(faults: tuple[FaultName, ...], *said: Degraded | None) -> bool:
+    """Whether the carts that are still made with these faults are to be looked at, be it that another fault allows even less."""
+    return any(_mode(fault, said) == "review" or (fault in BLINDING and _mode(fault, said) != "all") for fault in faults)
 
 
 def _mode(fault: FaultName, said: tuple[Degraded | None, ...]) -> Mode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from device.domain.degraded import FaultName, mode_with
+from device.domain.degraded import FaultName, asks_review, mode_with
 from device.domain.events import AlarmKind, ZoneModeChanged
 from device.store import basket
 from device.store.turn import Turn
@@ -20,13 +20,18 @@ Sees = Callable[[Turn, str], bool | None]
 def follow(turn: Turn) -> None:
     """Tell of each zone whose faults or mode have changed."""
     for zone, rules in turn.plan.zones.items():
-        before, had = turn.zone(zone).mode, turn.zone(zone).faults
+        before, had, asked = turn.zone(zone).mode, turn.zone(zone).faults, asks_review_of(turn, zone)
         faults = tuple(fault for fault, sees in FAULTS.items() if _holds(sees(turn, zone), fault in had))
         mode = mode_with(faults, rules.degraded, turn.plan.layout.degraded)
         if faults != had or mode != before:
             turn.tell(ZoneModeChanged(zone, mode, before, faults), zone)
-            if mode == "review" and before == "all":
+            if asks_review_of(turn, zone) and not asked:
                 _review_who_is_there(turn, zone)
+
+
+def asks_review_of(turn: Turn, zone: str) -> bool:
+    """Whether the carts made in a zone now are to be looked at for the sake of its faults."""
+    return asks_review(turn.zone(zone).faults, turn.rules(zone).degraded, turn.plan.layout.degraded)
 
 
 def _review_who_is_there(turn: Turn, zone: str) -> None:

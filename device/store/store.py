@@ -422,6 +422,7 @@ class Store:
         before, self.plan = self.plan, plan
         turn.plan = plan
         self._forget_places(turn)
+        self.cold.watch(turn)
         reports.begin(turn)
         plates = {(slot.id, slot.scale, slot.channel) for slot in before.slots.values()}
         moved = tuple(slot.id for slot in plan.slots.values() if (slot.id, slot.scale, slot.channel) not in plates)

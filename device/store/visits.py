@@ -16,7 +16,7 @@ from device.domain.events import (
 )
 from device.domain.identification import TagCount
 from device.domain.layout import Slot
-from device.store import answers, basket, expiry, ledger, orders, stock
+from device.store import answers, basket, degraded, expiry, ledger, orders, stock
 from device.store.cold.statement import statement
 from device.store.notes import OrderPickedUp, SessionDetails
 from device.store.state import Session
@@ -126,7 +126,7 @@ def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
         if slot.id not in turn.live.untrusted and ledger.closed(turn, slot.id, sum(step.slot == slot.id for step in session.steps)):
             basket.review(turn, session, "unexplained_step")
     charged, places = session.purpose in ("shop", "pickup"), (session.zone, *turn.plan.inside(session.zone))
-    if charged and not session.reviews and any(turn.zone(place).mode == "review" for place in places):
+    if charged and not session.reviews and any(degraded.asks_review_of(turn, place) for place in places):
         basket.review(turn, session, "gap")
 
 

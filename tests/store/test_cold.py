@@ -11,8 +11,9 @@ import pytest
 
 from device.domain import facts
 from device.store import inputs
+from device.store.plan import Plan
 from firmware_sims.physics import Fridge
-from tests.store.shop import Shop, layout
+from tests.store.shop import PRODUCTS, Shop, layout
 
 WINE = {"min_celsius": 4, "max_celsius": 12, "over_for_s": 1800, "record_every_s": 300, "door_grace_s": 300}
 FOOD = {"min_celsius": 0, "max_celsius": 5, "regime": "food", "over_for_s": 1800, "record_every_s": 300}
@@ -416,3 +417,27 @@ def test_a_stop_writes_down_what_has_been_gathered() -> None:
     shop.step(inputs.Halt("signal"))
     assert intervals(shop)[-1].samples == 21
     assert shop.types()[-1] == "store.stopping"
+
+
+def begun_to_be_watched() -> Shop:
+    """A fridge that a reload has just given limits."""
+    shop = Shop()
+    shop.wait(1000)
+    watched = layout(temperature={"min_celsius": 2.0, "max_celsius": 12.0, "regime": "food", "over_for_s": 900})
+    shop.store.replan(Plan(watched, PRODUCTS, shop.state), shop.store.trust)
+    shop.step(inputs.Reloaded(None, ()))
+    return shop
+
+
+def test_a_zone_that_a_reload_begins_to_watch_is_recorded_from_then_on() -> None:
+    shop = begun_to_be_watched()
+    air(shop, 8.0, 650)
+    assert [each.gap_s for each in intervals(shop)] == [0.0, 0.0]
+    assert shop.view["reasons"] == []
+    shop.folds()
+
+
+def test_food_that_a_reload_begins_to_watch_is_not_sold_while_nobody_knows_its_temperature() -> None:
+    shop = begun_to_be_watched()
+    shop.wait(1000)
+    assert "no_temperature" in shop.view["reasons"]

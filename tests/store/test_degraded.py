@@ -148,6 +148,19 @@ def test_a_cart_made_while_tags_could_not_be_read_is_reviewed_though_they_can_ag
     assert (ended.review_reasons, [line.gtin for line in ended.cart]) == (("gap",), [RIESLING])
 
 
+def test_what_a_stricter_fault_still_allows_is_reviewed_for_the_sake_of_the_other() -> None:
+    shop = a_shop(broker_down="pickups", rfid_lost="review")
+    for fault in ("rfid_lost", "broker_down"):
+        COMES_AND_GOES[fault][0](shop)
+    shop.show(**PICKUP)
+    shop.open_door()
+    shop.weigh("b", -355.0)
+    shop.close_door()
+    shop.wait(6)
+    assert shop.view["mode"] == "pickups"
+    assert shop.last("session.ended").review_reasons == ("gap",)
+
+
 def test_a_reader_of_tags_is_not_missed_where_nothing_is_tagged(monkeypatch: pytest.MonkeyPatch) -> None:
     product = PRODUCTS[GIN]
     monkeypatch.setitem(PRODUCTS, GIN, Product(GIN, "Gin", product.grams, product.grams_sd, 2990, age_limit=18))

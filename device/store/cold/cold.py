@@ -35,16 +35,25 @@ class ColdStore:
         ``last_wall`` is when the journal last wrote anything before this start.
         """
         now = turn.moment.uptime
-        for thermometer, zone in turn.plan.thermometer_zone.items():
-            turn.live.intervals[thermometer] = Interval(now, now)
-            rules = turn.rules(zone).temperature
-            if rules:
-                turn.start_timer(f"record:{thermometer}", rules.record_every_s)
-                self._watch_blindness(turn, zone)
+        for thermometer in turn.plan.thermometer_zone:
+            turn.stop_timer(f"record:{thermometer}")
+        self.watch(turn)
         self._begun_at = now
         self._last_wall = last_wall
         if turn.moment.trusted:
             self.clock_trusted(turn)
+
+    def watch(self, turn: Turn) -> None:
+        """Start the record of each thermometer that has none: at the start, and where a reload has begun to watch a zone."""
+        now = turn.moment.uptime
+        for thermometer, zone in turn.plan.thermometer_zone.items():
+            rules = turn.rules(zone).temperature
+            if f"record:{thermometer}" in turn.state.timers:
+                continue
+            turn.live.intervals[thermometer] = Interval(now, now)
+            if rules:
+                turn.start_timer(f"record:{thermometer}", rules.record_every_s)
+                self._watch_blindness(turn, zone)
 
     def clock_trusted(self, turn: Turn) -> None:
         """Write down, once, for how long nothing was recorded before this start: only a trusted clock knows."""
