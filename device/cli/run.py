@@ -79,8 +79,11 @@ def command(config: Path, simulated: bool, control: Path | None, seed: int, verb
 def _require_alone(journal: Path, simulated: bool) -> None:
     """A store and its simulation have the same topics and the same name at the broker: one of them at a time.
 
-    Raises JournalInUse.
+    A second simulation is refused before its firmware takes ports and shelves from the first. Raises JournalInUse.
     """
+    own = simulated_journal(journal)
+    if simulated and (process := holder(own)):
+        raise JournalInUse(f"process {process} already runs on {own}")
     other = simulated_journal(journal) if not simulated else journal
     if process := holder(other):
         kind = "the real store" if simulated else "a simulation of this store"

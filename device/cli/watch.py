@@ -20,6 +20,7 @@ import aiomqtt
 import click
 
 from device.cli.output import json_option
+from device.domain.jws import BadToken, decode
 from device.errors import UplinkDown
 from device.uplink.endpoint import endpoint_of, read_password, tls_context
 
@@ -73,6 +74,16 @@ TOLD = {
     "device": ("state", "reason"),
 }
 """Of which retained topics a change is told, and of which fields: those that do not change by themselves."""
+
+
+def _command(suffix: str, payload: bytes) -> str:
+    """A command that passes by. What it says of itself is not verified here: the store decides, and its reply tells."""
+    try:
+        sub = decode(payload.decode("ascii")).claims.get("sub")
+    except (BadToken, UnicodeDecodeError):
+        sub = None
+    by = f", by its own word from {words(sub)}" if isinstance(sub, str) else ""
+    return f"command {words(suffix.partition('/')[2])} is sent{by}"
 
 
 class _Words(dict[str, str]):
@@ -135,6 +146,8 @@ class Watcher:
     def line(self, topic: str, payload: bytes, now: datetime) -> str | None:
         """What is to be said of a message, None if nothing."""
         root, _, suffix = self._split(topic)
+        if suffix.startswith("command/") and payload:
+            return f"{now:%H:%M:%S}  {words(root)}  {_command(suffix, payload)}"
         try:
             message = json.loads(payload) if payload else {}
         except (ValueError, RecursionError):

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from device.cli import smartstore
 from device.cli.watch import SENTENCES, Watcher, clock_time, words
 from device.domain.envelope import EVENTS
+from device.domain.jws import SigningKey, sign
 from tests.mosquitto import BrokerTls, Mosquitto
 from tests.uplink.certificates import Authority
 
@@ -217,6 +218,14 @@ def test_a_topic_that_is_cleared_is_told_once() -> None:
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[]", b"3", b"[" * 100_000])
 def test_what_is_no_message_of_a_store_is_not_understood(payload: bytes) -> None:
     assert Watcher().line(f"{ROOT}/status", payload, NOW) == f"12:00:03  {ROOT}/status: not understood"
+
+
+def test_a_signed_command_that_passes_by_is_named_and_not_believed() -> None:
+    signed = sign({"id": "c1", "name": "lock", "sub": "operator"}, SigningKey.generate()).encode()
+    line = Watcher().line(f"{ROOT}/command/lock", signed, NOW)
+    assert line == f"12:00:03  {ROOT}  command lock is sent, by its own word from operator"
+    for rubbish in (b"{}", b"\xff", b"a.b.c"):
+        assert Watcher().line(f"{ROOT}/command/lock", rubbish, NOW) == f"12:00:03  {ROOT}  command lock is sent"
 
 
 json_values = st.recursive(

@@ -319,6 +319,23 @@ async def test_a_journal_of_a_simulated_store_is_no_real_stores_and_the_other_wa
         assert "was written by a real store" in store.log
 
 
+async def test_a_second_simulation_is_refused_and_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    async with rig(tmp_path, start=False) as store:
+        await store.stranger.listening()
+        await store.start_daemon("--simulate")
+        await store.ready()
+        first, store.daemon = store.daemon, None
+        assert first is not None
+        await store.launch("--simulate")
+        assert await store.ended() == 1
+        assert f"process {first.pid} already runs on {tmp_path / 'journal.simulated.db'}" in store.log
+        store.daemon = first
+        async with simulated_hand(tmp_path / "journal.simulated.db.hand") as hand:
+            await hand.do("show", reader="qr", code=store.code())
+            await store.stranger.event("access.granted")
+        assert await store.stop_daemon() == 0
+
+
 async def test_a_clock_that_nobody_keeps_is_told_with_its_remedy_and_a_simulation_believes_it(tmp_path: Path) -> None:
     unsynchronised = {"PYTHONPATH": f"{_patch(tmp_path)}:{ROOT}"}
     async with rig(tmp_path, start=False, environment=unsynchronised) as store:
