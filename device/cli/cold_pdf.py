@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from device.cli.cold_record import Frame, Kept, Record, days, figures, gaps, in_words, label, swing
+from device.cli.cold_record import SIMULATED, Frame, Kept, Record, days, figures, gaps, in_words, label, swing
 from device.cli.pdf import HEIGHT, WIDTH, Colour, Pdf
 from device.store.cold.statement import Account
 
@@ -104,7 +104,7 @@ class _Paper:
             found = figures(record, frame, name)
             swung = swing([figures(record, frame, name, since, upto) for _, since, upto in days(frame)])
             known = 1 - found.gap_s / (frame.upto - frame.since)
-            cells = (name, *_celsius(found), _span(found.above_s), _span(found.gap_s), f"{known:.1%}", _one(swung))
+            cells = (name, *_celsius(found), _above(found), _span(found.gap_s), f"{known:.1%}", _one(swung))
             self._row(cells, _SUMMARY)
         self._note("Degrees Celsius. Above limit: intervals of the record whose highest reading was above. MKT: mean kinetic temperature")
         self._note("(Haynes 1971, USP <1079>; activation energy 83.144 kJ/mol). Gaps count neither as cold nor as warm.")
@@ -133,7 +133,7 @@ class _Paper:
         for day, since, upto in days(frame):
             for name in record.intervals:
                 found = figures(record, frame, name, since, upto)
-                self._row((day, name, *_celsius(found), _span(found.above_s), _span(found.gap_s)), _DAYS)
+                self._row((day, name, *_celsius(found), _above(found), _span(found.gap_s)), _DAYS)
 
     def proof(self) -> None:
         frame = self._frame
@@ -211,17 +211,19 @@ class _Paper:
     def _turn(self) -> None:
         self._pdf.page()
         self._y = TOP
+        if self._frame.simulated:
+            self._pdf.text(LEFT, HEIGHT - 36, SIMULATED, 11, bold=True, colour=LIMIT)
 
 
 _SUMMARY = (
     (LEFT, False),
-    (208.0, True),
-    (250.0, True),
-    (292.0, True),
-    (334.0, True),
-    (398.0, True),
-    (446.0, True),
-    (490.0, True),
+    (196.0, True),
+    (230.0, True),
+    (264.0, True),
+    (298.0, True),
+    (368.0, True),
+    (436.0, True),
+    (480.0, True),
     (RIGHT, True),
 )
 _DAYS = ((LEFT, False), (120.0, False), (280.0, True), (324.0, True), (368.0, True), (412.0, True), (482.0, True), (RIGHT, True))
@@ -282,6 +284,11 @@ def _ticks(frame: Frame) -> list[tuple[float, str]]:
 
 def _celsius(found: Account) -> tuple[str, str, str, str]:
     return _two(found.low), _two(found.high), _two(found.mean), _two(found.mkt)
+
+
+def _above(found: Account) -> str:
+    """Nobody knows how long it was above where nothing was measured."""
+    return "-" if found.mean is None else _span(found.above_s)
 
 
 def _two(celsius: float | None) -> str:

@@ -30,6 +30,7 @@ _TOLD = (ExcursionStarted, ExcursionEnded, AlarmRaised, AlarmCleared, SalesStopp
 _TYPES = frozenset(kind.TYPE for kind in (*_TOLD, TemperatureRecorded, ClockCorrelated))
 _ALARMS = frozenset({"too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "probe_failed", "sensor_untrusted"})
 LEAST_GAP_S = 1.0
+SIMULATED = "SIMULATED: these are temperatures of simulated devices, not of goods"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Frame:
     """What a report is about. Times are Unix seconds; the names, limits and calibrations are those of the configuration when it was made.
 
     ``row`` and ``hash`` are the newest of the journal then, ``epoch`` is its own. ``thermometers`` maps ids to calibration notes.
+    ``simulated``: the journal is that of simulated runs.
     """
 
     store: str
@@ -55,6 +57,7 @@ class Frame:
     epoch: str
     row: int
     hash: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
@@ -23,103 +22,33 @@ from device.cli.chart import chart
 from device.cli.evidence import decided, picture
 from device.cli.listening import NotRunning, listen
 from device.cli.output import json_option, say, wrapped
-from device.config import load, simulated_journal
+from device.cli.source import Anywhere, Source, is_journal, of_store, simulated_option
+from device.config import load
 from device.config.faults import did_you_mean
 from device.domain.envelope import rfc3339
-from device.domain.layout import JournalSettings
 from device.domain.names import HERE, UNKNOWN
 from device.errors import StoreError
-from device.journal.reading import Stored, book_of, evidence_of, named, newest_of, open_archive, rows_after, rows_backwards
+from device.journal.reading import Stored, book_of, evidence_of, named, newest_of, rows_after, rows_backwards
 from device.journal.trace import decode
 from device.journal.verify import Verdict
 from device.journal.verify import verify as verify_chain
 
 FOLLOW_EVERY_S = 0.5
 
-_SQLITE = b"SQLite format 3\0"
-"""How every SQLite database begins (sqlite.org/fileformat.html, 1.3)."""
-
 SUBJECTS = ("zone", "slot", "device")
 """Fields of an event's data that repeat what it is about."""
 
-_AGO = re.compile(r"(\d+)([smhd])")
-_AGO_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Which journal, and in which time zone its times are shown and asked for."""
-
-    path: Path
-    timezone: ZoneInfo
-    products: Mapping[str, str] = field(default_factory=dict)
-    """Names by GTIN; none where only the journal is known."""
-    settings: JournalSettings = field(default_factory=JournalSettings)
-    """How much the journal keeps; what is usual where only the journal is known."""
-
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
-        """The journal, for reading. Raises StoreError where it cannot be read."""
-        try:
-            with closing(open_archive(self.path)) as archive:
-                yield archive
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}") from error
-
-    def when(self, text: str) -> float:
-        """Unix time of what a person wrote: a date, a time of day on a date, or how long ago (``90m``, ``2h``, ``3d``)."""
-        if ago := _AGO.fullmatch(text):
-            return (datetime.now(UTC) - timedelta(**{_AGO_UNITS[ago[2]]: int(ago[1])})).timestamp()
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise click.BadParameter(f"{text!r} is no time: write 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.timezone)).timestamp()
-
-
-class _Anywhere(click.Group):
-    """Takes ``--simulated`` wherever it stands: before or behind CONFIG, or behind the subcommand."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, sorted(args, key=lambda word: word != "--simulated"))
-
-
-@click.group("journal", cls=_Anywhere)
+@click.group("journal", cls=Anywhere)
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
-@click.option("--simulated", is_flag=True, help="The journal of `run --simulate`, which is apart.")
+@simulated_option
 @click.pass_context
 def command(context: click.Context, config: Path, simulated: bool) -> None:
     """Read the journal of the store of CONFIG, or have it forget a person; that of `run --simulate` where it never ran otherwise.
 
     CONFIG may also be a journal itself, such as a copy, or a damaged one that was moved aside; its times are then UTC.
     """
-    context.obj = Source(config, ZoneInfo("UTC")) if _is_database(config) else _configured(config, simulated)
-
-
-def _is_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return False
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except PermissionError:
-        return False
-
-
-def _configured(config: Path, simulated: bool) -> Source:
-    configuration = load(config)
-    layout = configuration.layout
-    path, apart = layout.journal.path, simulated_journal(layout.journal.path)
-    if not simulated and _is_there(apart) and not _is_there(path):
-        click.echo(f"{path} is not there yet; this is {apart}, of simulated runs", err=True)
-        simulated = True
-    names = {gtin: product.name for gtin, product in configuration.products.items()}
-    return Source(apart if simulated else path, ZoneInfo(layout.store.timezone), names, layout.journal)
+    context.obj = Source(config, ZoneInfo("UTC")) if is_journal(config) else of_store(load(config), simulated)
 
 
 @command.command("show", short_help="Print the events, oldest first.")

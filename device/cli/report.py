@@ -10,22 +10,21 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-from zoneinfo import ZoneInfo
 
 import click
 
 from device.cli import cold_record
 from device.cli.cold_pdf import pdf_of
-from device.cli.cold_record import Frame, Record, figures, gaps, label, read
-from device.cli.journal import Source
+from device.cli.cold_record import SIMULATED, Frame, Record, figures, gaps, label, read
+from device.cli.source import Anywhere, Source, is_journal, of_store, simulated_option
 from device.config import load
 from device.domain.envelope import adapter
 from device.domain.layout import Layout, Zone
 from device.errors import StoreError
-from device.journal.reading import book_of, newest_of
+from device.journal.reading import book_of, newest_event, newest_of
 from device.journal.verify import verify as verify_chain
 from device.store.cold.statement import Account
 
@@ -33,12 +32,27 @@ MARK = "smartstore-report "
 Format = Literal["csv", "json", "pdf"]
 
 
-@click.group("report")
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The store that a report is about, and its journal."""
+
+    layout: Layout
+    source: Source
+
+
+@click.group("report", cls=Anywhere)
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
+@simulated_option
 @click.pass_context
-def command(context: click.Context, config: Path) -> None:
-    """Make a report from the journal of the store of CONFIG."""
-    context.obj = load(config).layout
+def command(context: click.Context, config: Path, simulated: bool) -> None:
+    """Make a report from the journal of the store of CONFIG; that of `run --simulate` where it never ran otherwise."""
+    if is_journal(config):
+        raise click.UsageError(
+            f"{config} is a journal, and limits, names and calibration notes are not in it: "
+            "name the configuration of its store, the TOML file, and for simulated runs add --simulated"
+        )
+    configuration = load(config)
+    context.obj = Subject(configuration.layout, of_store(configuration, simulated))
 
 
 @command.command("temperature")
@@ -58,17 +72,18 @@ def temperature(
 
     With --verify FILE it says whether the report in FILE is what the journal tells, and ends with status 1 where it is not.
     """
-    layout: Layout = context.obj
-    source = Source(layout.journal.path, ZoneInfo(layout.store.timezone))
+    subject: Subject = context.obj
+    layout, source = subject.layout, subject.source
     if verified is not None:
         _verify(context, layout, source, verified)
         return
+    wanted = _format(kind, out)
     with source.opened() as archive:
         frame = _frame(archive, layout, _zone(layout, zone), source.when(start), source.when(end) if end is not None else None)
-        content = render(archive, frame, _format(kind, out))
+        content = render(archive, frame, wanted)
     if out is not None:
         _write(out, content)
-    elif kind == "pdf" and sys.stdout.isatty():
+    elif wanted == "pdf" and sys.stdout.isatty():
         raise click.UsageError("a PDF does not belong on a terminal: name a file with --out")
     else:
         click.echo(content, nl=False)
@@ -96,24 +111,37 @@ def _verify(context: click.Context, layout: Layout, source: Source, path: Path) 
     try:
         content = path.read_bytes()
         frame, kind = frame_in(content)
-    except (OSError, ValueError, AttributeError) as error:
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    except (ValueError, AttributeError) as error:
         raise StoreError(f"{path} is no report that can be verified: {error}") from error
     with source.opened() as archive:
         found = verify_chain(archive, frozenset({frame.row}))
+        simulated = _is_simulated(archive)
         again = render(archive, frame, kind)
     wrong = None
     if found.epoch != frame.epoch:
         wrong = f"it was made from journal {frame.epoch}, and this is {found.epoch}"
+        if frame.simulated and not simulated:
+            wrong += "; it says that it is of simulated runs, whose journal --simulated reads"
     elif found.broken is not None:
         wrong = f"the journal's own chain is broken: {found.broken.reason}"
     elif found.hashes.get(frame.row, b"").hex() != frame.hash:
         wrong = f"row {frame.row} of the journal is not the one that the report names, or is gone"
+    elif simulated and not frame.simulated:
+        wrong = "the journal is of simulated runs, and the report does not say so"
+    elif frame.simulated and not simulated:
+        wrong = "it says that it is of simulated runs, and the journal is not"
     elif again != content:
         wrong = "what it says is not what the journal says"
     if wrong is not None:
         click.echo(f"NOT VERIFIED: {wrong}")
         context.exit(1)
     click.echo(f"verified: the report is what the journal says, up to row {frame.row} ({frame.hash})")
+    if simulated:
+        click.echo(f"note: {SIMULATED}")
     for difference in _differences(layout, frame):
         click.echo(f"note: {difference}")
 
@@ -130,7 +158,7 @@ def _differences(layout: Layout, frame: Frame) -> list[str]:
 def _of_configuration(layout: Layout, zone: Zone, frame: Frame | None = None, **rest: Any) -> Frame:
     rules = zone.temperature
     assert rules is not None
-    kept = {name: getattr(frame, name) for name in ("since", "upto", "made", "epoch", "row", "hash")} if frame else rest
+    kept = {name: getattr(frame, name) for name in ("since", "upto", "made", "epoch", "row", "hash", "simulated")} if frame else rest
     return Frame(
         store=layout.store.id,
         store_name=layout.store.name,
@@ -151,6 +179,16 @@ def _calibration(note: str, offset: float) -> str:
     return "; ".join(part for part in (note, corrected) if part)
 
 
+def _is_simulated(archive: sqlite3.Connection) -> bool:
+    """Whether a journal is of simulated runs: its events say so, and a store writes into no journal of the other kind."""
+    newest = newest_event(archive)
+    try:
+        envelope = json.loads(newest) if newest is not None else None
+    except ValueError:
+        return False
+    return isinstance(envelope, dict) and envelope.get("simulated") is True
+
+
 def _frame(archive: sqlite3.Connection, layout: Layout, zone: Zone, since: float, upto: float | None) -> Frame:
     book = book_of(archive)
     row, _, head = newest_of(archive, book)
@@ -159,7 +197,8 @@ def _frame(archive: sqlite3.Connection, layout: Layout, zone: Zone, since: float
     end = made if upto is None else min(upto, made)
     if end <= since:
         raise StoreError("the journal has nothing of this period")
-    return _of_configuration(layout, zone, since=since, upto=end, made=made, epoch=book.epoch, row=row, hash=head.hex())
+    proof: dict[str, Any] = {"epoch": book.epoch, "row": row, "hash": head.hex()}
+    return _of_configuration(layout, zone, since=since, upto=end, made=made, simulated=_is_simulated(archive), **proof)
 
 
 def _zone(layout: Layout, wanted: str | None) -> Zone:
@@ -172,8 +211,13 @@ def _zone(layout: Layout, wanted: str | None) -> Zone:
 
 
 def _format(kind: str | None, out: Path | None) -> Format:
-    suffix = out.suffix.lstrip(".").lower() if out else ""
-    return cast(Format, kind or (suffix if suffix in get_args(Format) else "csv"))
+    """The format that is asked for, else that of the file's name; UsageError where the name tells none."""
+    if kind is None and out is None:
+        return "csv"
+    wanted = kind or str(out.suffix if out else "").lstrip(".").lower()
+    if wanted not in get_args(Format):
+        raise click.UsageError(f"{out} ends like no report: .csv, .json and .pdf do, or say which with --format")
+    return cast(Format, wanted)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -184,11 +228,17 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _said(frame: Frame) -> str:
-    return MARK + json.dumps(asdict(frame), separators=(",", ":"))
+    return MARK + json.dumps(_told(frame), separators=(",", ":"))
+
+
+def _told(frame: Frame) -> dict[str, Any]:
+    """A frame as reports have it: what is not simulated does not speak of it."""
+    return {name: value for name, value in asdict(frame).items() if name != "simulated" or value}
 
 
 def _csv(record: Record, frame: Frame) -> bytes:
-    lines = [f"# {_said(frame)}", "thermometer,from,to,min_celsius,max_celsius,mean_celsius,mkt_celsius,gap_s,samples,clock,seq"]
+    lines = [f"# {_said(frame)}", *([f"# {SIMULATED}"] if frame.simulated else [])]
+    lines += ["thermometer,from,to,min_celsius,max_celsius,mean_celsius,mkt_celsius,gap_s,samples,clock,seq"]
     for thermometer, intervals in record.intervals.items():
         for kept in intervals:
             span = kept.span
@@ -217,9 +267,9 @@ def _json(record: Record, frame: Frame) -> bytes:
             ],
         }
     told = [{"seq": each.seq, "time": label(each.wall, frame), "type": each.type, "data": each.data} for each in record.told]
-    return (
-        json.dumps({"report": asdict(frame), "thermometers": thermometers, "events": told}, ensure_ascii=False, indent=1) + "\n"
-    ).encode()
+    mark = {"simulated": True} if frame.simulated else {}
+    made = mark | {"report": _told(frame), "thermometers": thermometers, "events": told}
+    return (json.dumps(made, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _figures(found: Account, frame: Frame) -> dict[str, Any]:
@@ -231,7 +281,7 @@ def _figures(found: Account, frame: Frame) -> dict[str, Any]:
         "max": shown(found.high),
         "mean": shown(found.mean),
         "mkt": shown(found.mkt),
-        "minutes_above": round(found.above_s / 60, 2),
+        "minutes_above": None if found.mean is None else round(found.above_s / 60, 2),
         "gap_minutes": round(found.gap_s / 60, 2),
         "held": found.held,
     }

@@ -8,6 +8,8 @@ import json
 import random
 import re
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +19,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.cli import cold_record, smartstore
+from device.cli import cold_pdf, cold_record, smartstore
 from device.cli.cold_record import Frame, Kept, Record
-from device.cli.pdf import Pdf
+from device.cli.pdf import Pdf, width_of
 from device.domain import facts
 from device.domain.envelope import Origin
 from device.engine.records import row_of
@@ -102,10 +104,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "store.toml"
 
 
-async def _write(path: Path, shop: Shop) -> None:
+async def _write(path: Path, shop: Shop, *, simulated: bool = False) -> None:
     journal = Journal.open(path, max_mb=64, keep_days=4000)
     try:
-        origin = Origin("test-01", journal.epoch, ZoneInfo("Europe/Rome"), False)
+        origin = Origin("test-01", journal.epoch, ZoneInfo("Europe/Rome"), simulated)
         rows = [row_of(record, origin) for record in shop.records]
         for first in range(0, len(rows), 500):
             await journal.commit(rows[first : first + 500])
@@ -234,6 +236,140 @@ def test_what_is_no_report_is_said_to_be_none(store: Path, tmp_path: Path) -> No
     assert "nothing of this period" in str(run(store, "--from", "2030-01-01").exception)
 
 
+def test_a_report_that_is_not_there_is_said_to_be_no_such_file(store: Path, tmp_path: Path) -> None:
+    result = run(store, "--verify", str(tmp_path / "gone.pdf"))
+    assert (result.exit_code, str(result.exception)) == (1, f"{tmp_path / 'gone.pdf'}: no such file")
+
+
+@pytest.mark.parametrize("name", ["t.txt", "report", "report.pdf.gz"])
+def test_a_file_that_ends_like_no_report_is_refused(store: Path, tmp_path: Path, name: str) -> None:
+    result = run(store, *PERIOD, "-o", str(tmp_path / name))
+    assert result.exit_code == 2
+    assert ".csv, .json and .pdf" in result.output
+    assert not (tmp_path / name).exists()
+    assert run(store, *PERIOD, "-o", str(tmp_path / name), "--format", "csv").exit_code == 0
+
+
+def test_a_journal_in_the_place_of_the_configuration_is_told_from_it(store: Path) -> None:
+    result = run(store.with_name("journal.db"))
+    assert result.exit_code == 2
+    assert "is a journal" in result.output
+    assert "name the configuration of its store" in result.output
+
+
+# Simulated runs
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that ran only simulated, for six hours; the path of its configuration."""
+    folder = tmp_path_factory.mktemp("simulation")
+    asyncio.run(_write(folder / "journal.simulated.db", warm_hours(), simulated=True))
+    (folder / "store.toml").write_text(CONFIG, encoding="utf-8")
+    (folder / "products.csv").write_text(PRODUCTS, encoding="utf-8")
+    return folder / "store.toml"
+
+
+def warm_hours() -> Shop:
+    shop = Shop(temperature={"min_celsius": 4, "max_celsius": 12})
+    for _ in range(360):
+        shop.fact(facts.TemperatureKnown("t", shop.now, 14.0))
+        shop.wait(60)
+    return shop
+
+
+def marks(content: bytes, kind: str) -> int:
+    """How often a report says that it is of simulated runs."""
+    if kind == "json":
+        return int(json.loads(content).get("simulated") is True)
+    return content.count(cold_record.SIMULATED.encode())
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "pdf"])
+def test_a_report_of_a_simulation_says_so_and_so_does_its_proof(simulation: Path, tmp_path: Path, kind: str) -> None:
+    path = report(simulation, tmp_path, kind)
+    content = path.read_bytes()
+    assert marks(content, kind) == (content.count(b"/Type /Page ") if kind == "pdf" else 1)
+    result = run(simulation, "--verify", str(path))
+    assert result.exit_code == 0, result.output
+    assert f"note: {cold_record.SIMULATED}" in result.stdout
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "pdf"])
+def test_a_report_of_the_real_store_has_no_such_mark(store: Path, tmp_path: Path, kind: str) -> None:
+    content = report(store, tmp_path, kind).read_bytes()
+    assert marks(content, kind) == 0
+    assert b'"simulated"' not in content
+
+
+def test_every_page_of_a_long_paper_is_marked(tmp_path: Path) -> None:
+    record = Record({"t": []})
+    period = replace(frame(NOON, NOON + 90 * 86_400), simulated=True)
+    content = cold_pdf.pdf_of(record, period, "x")
+    pages = content.count(b"/Type /Page ")
+    assert pages > 2
+    assert marks(content, "pdf") == pages
+
+
+def test_a_report_whose_mark_was_taken_away_is_not_verified(simulation: Path, tmp_path: Path) -> None:
+    path = report(simulation, tmp_path, "csv")
+    lines = path.read_text(encoding="utf-8").replace(',"simulated":true', "").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if cold_record.SIMULATED not in line), encoding="utf-8")
+    result = run(simulation, "--verify", str(path))
+    assert result.exit_code == 1
+    assert "the report does not say so" in result.output
+
+
+def test_the_simulated_journal_is_read_where_there_is_no_other_and_where_it_is_asked_for(
+    store: Path, simulation: Path, tmp_path: Path
+) -> None:
+    alone = run(simulation, *PERIOD, "--format", "json")
+    assert "journal.db is not there yet; this is" in alone.stderr
+    both = tmp_path / "both"
+    shutil.copytree(simulation.parent, both)
+    shutil.copy(store.with_name("journal.db"), both / "journal.db")
+    assert "simulated" not in json.loads(run(both / "store.toml", *PERIOD, "--format", "json").stdout)
+    for words in (["--simulated", str(both / "store.toml"), "temperature"], [str(both / "store.toml"), "temperature", "--simulated"]):
+        asked = CliRunner().invoke(smartstore, ["report", *words, *PERIOD, "--format", "json"])
+        assert (asked.stderr, asked.stdout) == ("", alone.stdout)
+    made = report(simulation, tmp_path, "json")
+    assert "whose journal --simulated reads" in run(both / "store.toml", "--verify", str(made)).output
+
+
+# On paper
+
+
+def rows_on(content: bytes) -> dict[tuple[int, float], list[tuple[float, float, str]]]:
+    """Texts of each line of each page: from, to, what; by page and height."""
+    found: dict[tuple[int, float], list[tuple[float, float, str]]] = {}
+    for page, stream in enumerate(re.findall(rb"stream\n(.*?)\nendstream", content, re.DOTALL)):
+        for size, x, y, text in re.findall(r"/F\d ([\d.]+) Tf ([\d.]+) ([\d.]+) Td \((.*)\) Tj", stream.decode("latin-1")):
+            found.setdefault((page, float(y)), []).append((float(x), float(x) + width_of(text, float(size)), text))
+    return found
+
+
+@pytest.mark.parametrize("days", [1, 22, 400])
+def test_columns_of_the_paper_stand_apart_however_long_the_gaps(days: int) -> None:
+    name = "thermometer-of-the-cellar"
+    hot = [Kept(number, Span(NOON + 300 * number, NOON + 300 * (number + 1), 0.0, -18.25, 41.5, 14, 14), 60, True) for number in range(240)]
+    period = replace(frame(NOON, NOON + days * 86_400 + 3600), thermometers={name: ""})
+    content = cold_pdf.pdf_of(Record({name: hot}), period, "x")
+    rows = rows_on(content)
+    assert any("Day's swing" in [text for _, _, text in row] for row in rows.values())
+    for row in rows.values():
+        ordered = sorted(row)
+        for (_, end, left), (begin, _, right) in pairwise(ordered):
+            assert end + 4 <= begin, f"{left!r} runs into {right!r}"
+
+
+def test_a_day_that_is_one_gap_has_no_time_above_the_limit() -> None:
+    known = [Kept(1, Span(NOON, NOON + 3600, 0.0, 5, 6, 5.5, 5.5), 60, True)]
+    period = frame(NOON, NOON + 3 * 86_400)
+    rows = [[text for _, _, text in sorted(row)] for row in rows_on(cold_pdf.pdf_of(Record({"t": known}), period, "x")).values()]
+    assert ["2026-11-24", "t", "-", "-", "-", "-", "-", "24 h 00 min"] in rows
+    assert ["2026-11-22", "t", "5.00", "6.00", "5.50", "5.50", "0 min"] in [row[:7] for row in rows]
+
+
 # Figures
 
 
@@ -262,8 +398,6 @@ def test_recorded_time_and_gaps_add_up_to_the_period_in_minutes(seed: int, after
 
 
 def test_what_was_recorded_before_the_clock_was_trusted_stands_where_it_belongs(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     shop = Shop(temperature={"min_celsius": 4, "max_celsius": 12})
     shop.moment = replace(shop.moment, wall=1000.0, trusted=False)
     for _ in range(60):
