@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from device.domain.effects import Calibrate
-from device.domain.facts import Fact
 from device.domain.moment import Moment
-from device.domain.readings import Reading
 from device.sensing import Sensing
 from device.store.store import Input, Outcome, Store
 
@@ -25,13 +21,6 @@ class Core:
         """The uptime at which ``tick`` next has something to do."""
         due = [at for at in (self.sensing.deadline, self.store.deadline) if at is not None]
         return min(due, default=None)
-
-    def facts(self, readings: Iterable[Reading]) -> list[Fact]:
-        """What readings mean; nothing is decided yet."""
-        found: list[Fact] = []
-        for reading in readings:
-            found += self.sensing.take(reading)
-        return found
 
     def step(self, what: Input, moment: Moment) -> Outcome:
         """Decide one input. A calibration takes effect on the senses at once, and what they say of it is decided too."""

@@ -82,7 +82,7 @@ class Engine:
         self.core = core
         self.clock = clock
         plates = sum(scale.channels for scale in core.store.plan.layout.scale)
-        self.inbox = Inbox(core.facts, lambda: core.sensing.deadline, plates)
+        self.inbox = Inbox(core.sensing.facts, lambda: core.sensing.deadline, plates)
         self.written = 0
         self._journal = journal
         self._locks = locks

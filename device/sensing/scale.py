@@ -102,10 +102,8 @@ class ScaleSense:
         if reading.lost:
             self.dropped += reading.lost
         self._evidence.ring.append(reading)
-        for plate, raw in zip(self._plates, reading.values, strict=False):
-            found = plate.push(at, raw)
-            if found:
-                self._tell(plate, found, facts)
+        for plate, found in Plate.weigh(self._plates, at, reading.values):
+            self._tell(plate, found, facts)
         self._lane -= 1
         if not self._lane:
             self._every_so_often(at, facts)

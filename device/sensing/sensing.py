@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from device.domain.calibration import RawLevel
@@ -57,7 +57,8 @@ class Sensing:
         }
         self._health = {device.id: Health(device.id) for device in layout.devices}
         self._blind: set[str] = set()
-        self._deadline: float | None = 0.0
+        self.deadline: float | None = 0.0
+        """When ``tick`` next may have something to do; None while there is nothing to wait for. Never too late, at times too early."""
         self._takers: dict[type, Callable[[Any], list[Fact]]] = {
             TagReading: lambda reading: self._tags[reading.device].take(reading),
             TagRound: lambda reading: self._tags[reading.device].round(reading),
@@ -75,12 +76,18 @@ class Sensing:
             NoiseReading: lambda reading: self._health[reading.device].noisy(reading),
         }
 
+    def facts(self, readings: Sequence[Reading]) -> list[Fact]:
+        """Take readings in their order."""
+        if len(readings) == 1:
+            return self.take(readings[0])
+        return [fact for reading in readings for fact in self.take(reading)]
+
     def take(self, reading: Reading) -> list[Fact]:
         """Take one reading; a quiet weight reading costs some microseconds a plate."""
         if type(reading) is WeightReading:
             facts = self._scales[reading.device].take(reading)
             if facts:
-                self._deadline = 0.0
+                self.deadline = 0.0
                 facts = self._gestures.sort(facts)
             return facts
         taker = self._takers.get(type(reading))
@@ -93,7 +100,7 @@ class Sensing:
             if health.doubted is not None and reading.device not in self._thermometers:
                 facts = [*health.believe(reading.at), *facts]
         if type(reading) not in _UNTIMED:
-            self._deadline = 0.0
+            self.deadline = 0.0
         return facts
 
     def tick(self, at: float) -> list[Fact]:
@@ -103,13 +110,8 @@ class Sensing:
             facts.extend(part.tick(at))
         facts = self._judged(facts)
         times = [part.deadline for part in self._timed()]
-        self._deadline = min((time for time in times if time is not None), default=None)
+        self.deadline = min((time for time in times if time is not None), default=None)
         return facts
-
-    @property
-    def deadline(self) -> float | None:
-        """When ``tick`` next may have something to do; None while there is nothing to wait for. Never too late, at times too early."""
-        return self._deadline
 
     def calibrate(self, scale: str, channel: int, zero: float, per_gram: float, at: float) -> list[Fact]:
         """From now on grams are ``(raw - zero) / per_gram``.
@@ -117,7 +119,7 @@ class Sensing:
         A quiet plate tells its level by it at once (``PlateQuiet(first=True)``). Raises ValueError for a channel that is not there or
         ``per_gram`` 0, KeyError for an unknown scale.
         """
-        self._deadline = 0.0
+        self.deadline = 0.0
         return self._gestures.sort(self._scales[scale].calibrate(channel, Calibration(zero, per_gram), at))
 
     def raw_level(self, scale: str, channel: int, at: float) -> RawLevel | None:

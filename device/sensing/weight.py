@@ -12,12 +12,13 @@ two levels is the step. Three things make that work on real load cells (figures 
 - *Noise* and the correlation of neighbours are measured from the differences of samples one and two apart, with a memory of about 10 s:
   residuals would not do, because a slow removal would raise the noise, and with it the threshold that is to find it.
 
-``push`` is all that a quiet plate costs; what is needed less often is done every 16th sample.
+``weigh`` is all that a quiet plate costs; what is needed less often is done every 16th sample.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import inf, sqrt
 from statistics import median
 from typing import NamedTuple
@@ -61,10 +62,11 @@ class Calibration(NamedTuple):
 
 
 class Plate:
-    """The detector of one channel. Created ``waiting``; every method takes or gives grams but ``push``, which takes the raw value."""
+    """The detector of one channel. Created ``waiting``; every method takes or gives grams but ``weigh``, which takes raw values."""
 
     __slots__ = (
         "_allowance",
+        "_band",
         "_born",
         "_cap",
         "_capacity_g",
@@ -118,6 +120,7 @@ class Plate:
         self.at = float("-inf")
         self._capacity_g = capacity_g
         self._converter = converter
+        self._band = 0.0  # the allowance while the plate is quiet and both sums are zero, else nothing
         self._know_noise(_FIRST_SIGMA_G**2, _FIRST_RHO)
         self._level = self._last = self._last_but_one = 0.0
         self._se = 0.0
@@ -133,29 +136,43 @@ class Plate:
 
     # The quiet path: everything else is below.
 
-    def push(self, at: float, raw: float) -> list[Fact] | None:
-        """Take one sample; None when there is nothing to tell."""
-        grams = (raw - self._zero) * self._factor
-        if self._state != _QUIET:
-            return self._unquiet(at, grams)
-        residual = grams - self._level
-        allowance = self._allowance
-        if -allowance < residual < allowance and self._up == 0.0 == self._down:
-            self.at = at
-            self._level += self._drift if residual > 0.0 else -self._drift
-            one = grams - self._last
-            two = grams - self._last_but_one
-            self._last_but_one = self._last
-            self._last = grams
-            one *= one
-            two *= two
-            cap = self._cap
-            gain = self._gain
-            self._ones += ((one if one < cap else cap) - self._ones) * gain  # noqa: FURB136 — a call of min costs as much as the rest
-            self._twos += ((two if two < cap else cap) - self._twos) * gain  # noqa: FURB136
-            self._lane -= 1
-            return None if self._lane else self._every_so_often(at)
-        return self._suspect(at, grams)
+    @staticmethod
+    def weigh(plates: Sequence[Plate], at: float, raw: Sequence[float]) -> Sequence[tuple[Plate, list[Fact]]]:
+        """Take one sample of each plate of a scale, at one time and in one order; gives the plates that have something to tell, and it.
+
+        One call for all of them, and no other for a plate that stays within its band: a call costs a fifth of what a quiet sample does.
+        """
+        told: Sequence[tuple[Plate, list[Fact]]] = ()
+        for plate, value in zip(plates, raw, strict=False):
+            grams = (value - plate._zero) * plate._factor
+            level = plate._level
+            residual = grams - level
+            band = plate._band
+            if -band < residual < band:
+                plate.at = at
+                plate._level = level + plate._drift if residual > 0.0 else level - plate._drift
+                last = plate._last
+                one = grams - last
+                two = grams - plate._last_but_one
+                plate._last_but_one = last
+                plate._last = grams
+                one *= one
+                two *= two
+                cap = plate._cap
+                gain = plate._gain
+                ones = plate._ones
+                twos = plate._twos
+                plate._ones = ones + ((one if one < cap else cap) - ones) * gain  # noqa: FURB136 — a call of min costs as much as the rest
+                plate._twos = twos + ((two if two < cap else cap) - twos) * gain  # noqa: FURB136
+                lane = plate._lane = plate._lane - 1
+                found = None if lane else plate._every_so_often(at)
+            elif plate._state == _YOUNG:
+                found = plate._grow_up(at, grams)
+            else:
+                found = plate._suspect(at, grams) if plate._state == _QUIET else plate._unquiet(at, grams)
+            if found:
+                told = [*told, (plate, found)]
+        return told
 
     # What others ask.
 
@@ -198,6 +215,7 @@ class Plate:
     def wait(self) -> None:
         """Forget the level: the next quiet time gives the first one again."""
         self._state = _WAITING
+        self._band = 0.0
         self._stood.clear()
         self._recent: list[float] = []
         self._since = float("inf")
@@ -249,6 +267,8 @@ class Plate:
         self._var = TWO_APART * self._twos / 2
         self._allowance = max(SMALLEST_STEP_G, SMALLEST_STEP_SIGMAS * sqrt(self._var)) / 2
         self._cap = max(18 * self._var, 0.02)
+        if self._band:
+            self._band = self._allowance
 
     @property
     def _rho(self) -> float:
@@ -261,8 +281,6 @@ class Plate:
     def _unquiet(self, at: float, grams: float) -> list[Fact] | None:
         if grams != grams:
             return None
-        if self._state == _YOUNG:
-            return self._grow_up(at, grams)
         self.at = at
         recent = self._recent
         if self.trust.reason in CONSTANT and recent and recent[-1] == grams:
@@ -287,6 +305,7 @@ class Plate:
         self._learn_noise(grams)
         if at - self._born >= BASELINE_S and self._samples * self._pace.seconds >= 0.5 * BASELINE_S:
             self._state = _QUIET
+            self._band = self._allowance
         self._lane -= 1
         return None if self._lane > 0 else self._every_so_often(at)
 
@@ -304,7 +323,9 @@ class Plate:
             self._learn_noise(grams)
         if self._up == 0.0 == self._down:
             self._run = 0
+            self._band = allowance if self._state == _QUIET else 0.0
             return None
+        self._band = 0.0
         if self._run == 0:
             self._since = at
         self._run += 1
@@ -446,9 +467,11 @@ class Plate:
     def _learn_noise(self, grams: float) -> None:
         one, two = grams - self._last, grams - self._last_but_one
         self._last_but_one, self._last = self._last, grams
-        gain = self._pace.gain
-        self._ones += (min(one * one, self._cap) - self._ones) * gain
-        self._twos += (min(two * two, self._cap) - self._twos) * gain
+        one *= one
+        two *= two
+        cap, gain = self._cap, self._gain
+        self._ones += ((one if one < cap else cap) - self._ones) * gain  # noqa: FURB136
+        self._twos += ((two if two < cap else cap) - self._twos) * gain  # noqa: FURB136
 
     def _impossible(self, grams: float) -> str | None:
         """Why a settled weight cannot be one."""

@@ -108,7 +108,7 @@ class Replay:
 
     def _hear(self, turn: Turn) -> None:
         assert turn.failure is None
-        self._decide(self.core.facts(turn.readings))
+        self._decide(self.core.sensing.facts(turn.readings))
         if turn.send:
             self._hear(self._dialogue.received(self._firmware.receive(turn.send), self.now))
 

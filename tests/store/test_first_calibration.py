@@ -40,7 +40,7 @@ class Board:
         self.feel([DeviceUp("a", self.shop.now, "")])
 
     def feel(self, readings: list[Any]) -> list[Fact]:
-        found = self.core.facts(readings)
+        found = self.core.sensing.facts(readings)
         for fact in found:
             self.decide(fact)
         return found
