@@ -57,6 +57,8 @@ class _Watched:
         self._device = device
         self._sink = sink
         self._now = now
+        self.put = self._put_until_up
+        """See ``Sink.put``; once the device is up it is the sink's own."""
         self._up_at: float | None = None
         self._down_at: float | None = None
 
@@ -64,9 +66,10 @@ class _Watched:
     def full(self) -> bool:
         return self._sink.full
 
-    def put(self, readings: Sequence[Reading]) -> None:
-        if self._up_at is None and any(isinstance(reading, DeviceUp) for reading in readings):
+    def _put_until_up(self, readings: Sequence[Reading]) -> None:
+        if any(isinstance(reading, DeviceUp) for reading in readings):
             self._up_at = self._now()
+            self.put = self._sink.put
             if self._down_at is not None:
                 log.info("%s is back after %.0f s", self._device, self._up_at - self._down_at)
             self._down_at = None
@@ -80,6 +83,7 @@ class _Watched:
         at = self._now()
         up_for_s = 0.0 if self._up_at is None else at - self._up_at
         self._up_at = None
+        self.put = self._put_until_up
         if self._down_at is None:
             self._down_at = at
             log.warning("%s is lost: %s", self._device, reason)

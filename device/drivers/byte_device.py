@@ -101,7 +101,8 @@ class _Connection:
     def _readable(self, at: float) -> None:
         with self:
             self._carry_out(self._dialogue.received(self._port.read(), at))
-            self._keep_time()
+            if self._dialogue.deadline < self._timer_at:
+                self._keep_time()
 
     def _time_up(self) -> None:
         self._timer, self._timer_at = None, math.inf
@@ -121,12 +122,13 @@ class _Connection:
             self._timer_at = deadline
 
     def _carry_out(self, turn: Turn) -> None:
-        if turn.readings:
-            self._sink.put(turn.readings)
-        if turn.failure is not None:
-            raise turn.failure
-        if turn.send:
-            self._port.write(turn.send)
+        readings, send, failure = turn
+        if readings:
+            self._sink.put(readings)
+        if failure is not None:
+            raise failure
+        if send:
+            self._port.write(send)
         if self._listening and self._sink.full:
             self._stop_listening()
             self._attention.set_result(None)

@@ -62,6 +62,8 @@ class NoiseTally:
         self._pieces = 0
         self._newest = b""
         self._sound = True
+        self.doubtful = False
+        """Whether ``forget`` has something to do."""
         self._next_at = -math.inf
         self.deadline = math.inf
 
@@ -71,6 +73,7 @@ class NoiseTally:
             self.deadline = self._next_at
         self._pieces += 1
         self._newest = (self._newest + noise.data[-_REMEMBERED:])[-_REMEMBERED:]
+        self.doubtful = True
 
     def report(self, at: float) -> list[Reading]:
         """The reading that is due, if one is."""
@@ -89,6 +92,7 @@ class NoiseTally:
     def expect(self) -> None:
         """The port was opened, and whoever has this will say when something sound has come (``forget``)."""
         self._sound = False
+        self.doubtful = True
 
     @property
     def silence(self) -> bool:
@@ -99,6 +103,7 @@ class NoiseTally:
         """Something valid has come: what was noise before says nothing about what comes."""
         self._sound = True
         self._newest = b""
+        self.doubtful = False
 
 
 class Heartbeat:
@@ -112,7 +117,7 @@ class Heartbeat:
 
     def heard(self, at: float) -> None:
         """Something valid has come, or, the first time, the port has been opened."""
-        if self.deadline < math.inf:
+        if self._noise.doubtful and self.deadline < math.inf:
             self._noise.forget()
         self.deadline = at + SILENT_S
 

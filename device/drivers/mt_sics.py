@@ -61,11 +61,18 @@ class MtSicsDialogue:
                 self._noise.add(message)
                 continue
             self._heartbeat.heard(at)
-            if isinstance(message, Weight | OutOfRange):
+            if isinstance(message, Weight):
+                if self._step == "streaming" and self._up:
+                    self._act_at = at + ANSWER_S
+                    self._plate.weighed(message, at, readings)
+                else:
+                    self._valued(message, at, readings)
+            elif isinstance(message, OutOfRange):
                 self._valued(message, at, readings)
             else:
                 send += self._answered(message, at, readings)
-        readings += self._noise.report(at)
+        if at >= self._noise.deadline:
+            readings += self._noise.report(at)
         return Turn(readings, send)
 
     def tick(self, at: float) -> Turn:

@@ -88,7 +88,9 @@ class ShelfBoardDialogue:
                 send += self._greeted(message, at, readings)
             elif isinstance(message, Answer):
                 self._agreed(message, at, readings)
-        return Turn(readings + self._noise.report(at), send, self._failure)
+        if at >= self._noise.deadline:
+            readings += self._noise.report(at)
+        return Turn(readings, send, self._failure)
 
     def tick(self, at: float) -> Turn:
         send = b""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.wire.mt_sics import LONGEST_LINE, Decoder, Message, request
+from device.wire.mt_sics import LONGEST_LINE, REMEMBERED, Decoder, Message, request
 from device.wire.noise import Noise
 from device.wire.weighing import OutOfRange, Refused, Told, Weight
 from tests.capture import capture
@@ -80,3 +80,20 @@ def test_pieces_are_no_weight() -> None:
 
 def test_a_request_ends_in_cr_lf() -> None:
     assert request("SIR") == b"SIR\r\n"
+
+
+def test_what_is_said_again_is_understood_again_wherever_a_line_is_cut() -> None:
+    line, other = GOLDEN["stable"], GOLDEN["dynamic"]
+    decoder = Decoder()
+    heard: list[Message | Noise] = []
+    for piece in (line, line, line[:5], line[5:], line, line[:-1], b"\n", other + line, other + line, b"S S" + line, line):
+        heard += decoder.feed(piece)
+    rest, dynamic = Weight(100.0, "g", True), Weight(129.07, "g", False)
+    assert heard == [rest] * 5 + [dynamic, rest] * 2 + [Noise(b"S S"), rest, rest]
+
+
+def test_more_than_it_remembers_is_understood_as_well() -> None:
+    decoder = Decoder()
+    for _ in range(2):
+        for grams in range(3 * REMEMBERED):
+            assert decoder.feed(b"S S %10d g\r\n" % grams) == [Weight(float(grams), "g", True)]
