@@ -22,7 +22,7 @@ from device.domain.jws import SigningKey, sign
 from device.domain.layout import Layout
 from device.domain.moment import Moment
 from device.domain.products import Product
-from device.domain.readings import DeviceUp, TagReading, TagRound, WeightReading
+from device.domain.readings import ContactReading, DeviceUp, TagReading, TagRound, WeightReading
 from device.sensing import Sensing, identify
 from device.store import authentication, codes, inputs
 from device.store.plan import Plan
@@ -209,7 +209,7 @@ class ShopDay:
         for device in ("lock", "board", "qr", *(["tags"] if self.scenario.tagged else [])):
             for fact in self.sensing.take(DeviceUp(device, self.at, "")):
                 self._put_in(fact)
-        self._put_in(facts.DoorMoved("lock", self.at, True), facts.RelayMoved("lock", self.at, False))
+        self._put_in(*self.sensing.take(ContactReading("lock", self.at, False, True)))
         self.wait(4.0)
 
     # People.
@@ -229,7 +229,7 @@ class ShopDay:
     def _door(self, shut: bool) -> None:
         for place in self.places.values():
             place.plate.shake(60.0 if shut else 15.0)
-        self._put_in(facts.DoorMoved("lock", self.at, shut))
+        self._put_in(*self.sensing.take(ContactReading("lock", self.at, None, shut)))
 
     def _visit(self, purpose: str, steps: list[Step]) -> None:
         self._show(purpose)

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "latency": "From a plate that has settled to the event, by sample rate, beside the optimum; and how true the errors are.",
     "quiet": "False steps in a day of drift, creep, compressor, footsteps and glitches.",
     "speed": "CPU per million samples, from bytes on terminals to events, beside a plain program and one in C.",
+    "tags": "Departures of tags told in time, late and wrongly, by how often a round misses them.",
 }
 """Every benchmark and its short help; ``device.bench.NAME`` is loaded when it is asked for."""
 

@@ -148,21 +148,40 @@ class CodeRead:
 
 @dataclass(frozen=True, slots=True)
 class TagArrived:
-    """A tag that was not there (or not readable) is read now. ``epc`` in upper-case hex."""
+    """A tag that was not there, or was in doubt, has been read with the door shut. ``epc`` in upper-case hex; ``rssi_dbm`` its mean, None
+    where the reader gives none. Whether it stands on a shelf is not said: it may be in a bag, or behind the wall."""
 
     reader: str
     at: float
     epc: str
+    rssi_dbm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TagDeparted:
-    """A tag has not been read for 3 s of reading. ``last_seen`` is its last reading."""
+    """A tag is gone: unread for at least 3 s of reading with the door shut, and too often for how often it is missed. ``last_seen`` is its
+    last reading."""
 
     reader: str
     at: float
     epc: str
     last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryTaken:
+    """What a reader has found since the doors of its zone were shut, or since it reads again. The departures are told by then.
+
+    ``present`` are the tags that were read. ``unsure`` are those that were not and are not told to be gone, each with the likelihood of
+    its misses if it were there against its being gone (0 to 1). ``thorough``: the reader has read for long enough since the start that what
+    it has never read is not there. Comes once for each time the door is shut, and once more when it becomes thorough.
+    """
+
+    reader: str
+    at: float
+    present: tuple[str, ...]
+    unsure: tuple[tuple[str, float], ...]
+    thorough: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +257,7 @@ Fact = (
     | CodeRead
     | TagArrived
     | TagDeparted
+    | InventoryTaken
     | TemperatureKnown
     | ProbeFailed
     | DeviceOnline

@@ -105,10 +105,16 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class TagCount:
-    """How many tags of a product have left the field for good, as the reader sees it once the door is shut."""
+    """What a reader sees of a product's tags once the door is shut.
+
+    ``departed`` have left the field for good. ``unsure`` are neither read nor gone: for each the likelihood of its misses if it is there
+    against its being gone. ``standing`` tags there were before, these included.
+    """
 
     gtin: str
     departed: int
+    unsure: tuple[float, ...] = ()
+    standing: int = 0
 
 
 class History(Protocol):

@@ -264,9 +264,16 @@ class Slot(Table):
         return value
 
 
-class RfidReader(Table):
+class _Rfid(Table):
     id: Id
     zone: Id
+    miss_rate: Annotated[float, Field(ge=0.001, le=0.5, description="how often a round misses a tag of which nothing is known yet")] = 0.05
+    weakest_dbm: Annotated[float | None, Field(ge=-100, le=0, description="weaker readings of tags that are not known are no arrivals")] = (
+        None
+    )
+
+
+class RfidReader(_Rfid):
     driver: Literal["r200", "uhfreader18", "llrp"]
     port: Port
 
@@ -365,9 +372,8 @@ class ForeignScale(_Foreign):
     capacity_g: Annotated[float, Field(gt=0)] | None = None
 
 
-class ForeignRfid(_Foreign):
-    id: Id
-    zone: Id
+class ForeignRfid(_Rfid, _Foreign):
+    pass
 
 
 class ForeignThermometer(_Thermometer, _Foreign):

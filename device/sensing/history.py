@@ -109,7 +109,7 @@ def _weighed(beam: Sequence[Hypothesis], tags: Sequence[TagCount]) -> list[tuple
     logs = []
     for hypothesis in beam:
         held = dict(_cart(hypothesis))
-        logs.append(hypothesis.log + sum(tags_log(tag.departed, held.get(tag.gtin, 0)) for tag in tags))
+        logs.append(hypothesis.log + sum(tags_log(tag, held.get(tag.gtin, 0)) for tag in tags))
     top = max(logs)
     total = sum(exp(weight - top) for weight in logs)
     return [(hypothesis, exp(weight - top) / total) for hypothesis, weight in zip(beam, logs, strict=True)]

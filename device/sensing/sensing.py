@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from device.domain.calibration import RawLevel
-from device.domain.facts import Fact, LockDriven, ProbeFailed, TemperatureKnown
+from device.domain.facts import DoorMoved, Fact, LockDriven, ProbeFailed, TemperatureKnown
 from device.domain.layout import Layout
 from device.domain.readings import (
     CodeReading,
@@ -50,7 +50,15 @@ class Sensing:
         self._gestures = Gestures({scale.id: scale.zone for scale in layout.scale}, f"{boot}.")
         self._doors = {lock.id: DoorSense(lock.id) for lock in layout.lock}
         self._inputs = {each.id: InputSense(each.id) for each in layout.input}
-        self._tags = {reader.id: TagSense(reader.id) for reader in layout.rfid}
+        self._shut: dict[str, dict[str, bool]] = {reader.zone: {} for reader in layout.rfid}
+        """By zone in which tags are read: whether each of its doors is known to be shut."""
+        self._lock_zone = {lock.id: lock.zone for lock in layout.lock if lock.zone in self._shut}
+        for lock, zone in self._lock_zone.items():
+            self._shut[zone][lock] = False
+        self._tags = {
+            reader.id: TagSense(reader.id, reader.miss_rate, reader.weakest_dbm, shut=not self._shut[reader.zone]) for reader in layout.rfid
+        }
+        self._readers_of = {zone: [reader.id for reader in layout.rfid if reader.zone == zone] for zone in self._shut}
         self._codes = {reader.id: CodeSense(reader.id) for reader in layout.reader}
         self._thermometers = {
             each.id: TemperatureSense(each.id, each.every_s, each.offset_celsius, each.frozen_after_s) for each in layout.thermometer
@@ -63,7 +71,7 @@ class Sensing:
             TagReading: lambda reading: self._tags[reading.device].take(reading),
             TagRound: lambda reading: self._tags[reading.device].round(reading),
             TemperatureReading: lambda reading: self._judged(self._thermometers[reading.device].take(reading)),
-            ContactReading: lambda reading: self._doors[reading.device].take(reading),
+            ContactReading: lambda reading: self._followed(self._doors[reading.device].take(reading)),
             InputReading: lambda reading: self._inputs[reading.device].take(reading),
             CodeReading: lambda reading: self._codes[reading.device].take(reading),
             LockOutcome: lambda reading: [LockDriven(reading.device, reading.at, reading.order, reading.ok, reading.reason)],
@@ -108,7 +116,7 @@ class Sensing:
         facts: list[Fact] = []
         for part in self._timed():
             facts.extend(part.tick(at))
-        facts = self._judged(facts)
+        facts = self._followed(self._judged(facts))
         times = [part.deadline for part in self._timed()]
         self.deadline = min((time for time in times if time is not None), default=None)
         return facts
@@ -167,7 +175,7 @@ class Sensing:
         if device in self._scales:
             facts.extend(self._scales[device].distrust(at, "lost"))
         if device in self._doors:
-            facts.extend(self._doors[device].lost(at))
+            facts.extend(self._followed(self._doors[device].lost(at)))
         if device in self._inputs:
             self._inputs[device].lost()
         if device in self._tags:
@@ -176,18 +184,33 @@ class Sensing:
 
     def _rebooted(self, reading: DeviceRebooted) -> list[Fact]:
         self._health[reading.device].rebooted()
+        if reading.device in self._tags:
+            self._tags[reading.device].pause()
         scale = self._scales.get(reading.device)
         return scale.distrust(reading.at, "rebooted") if scale is not None else []
 
     def _fault(self, reading: FaultReading) -> list[Fact]:
         if reading.device in self._scales:
             return self._scales[reading.device].fault(reading)
+        if reading.device in self._tags and reading.channel is not None:
+            self._tags[reading.device].deaf(reading.channel)
         thermometer = self._thermometers.get(reading.device)
         if thermometer is None:
             return self._health[reading.device].doubt(reading.at, reading.fault)
         facts = self._judged(thermometer.fault(reading))
         # One that failed while it was away is not told to have failed again.
         return facts + self._health[reading.device].doubt(reading.at, reading.fault) if reading.device in self._blind else facts
+
+    def _followed(self, facts: list[Fact]) -> list[Fact]:
+        """Let the readers of tags know of doors that have moved."""
+        for fact in facts:
+            if isinstance(fact, DoorMoved) and fact.lock in self._lock_zone:
+                zone = self._lock_zone[fact.lock]
+                doors = self._shut[zone]
+                doors[fact.lock] = fact.closed is True
+                for reader in self._readers_of[zone]:
+                    self._tags[reader].door(fact.at, all(doors.values()))
+        return facts
 
     def _judged(self, facts: list[Fact]) -> list[Fact]:
         """With what a thermometer's facts say of its health: one that fails is degraded until it is believed again."""

@@ -76,8 +76,8 @@ def nobodys(turn: Turn, visitors: list[Session], slot_id: str, delta: float, sd:
 
 def unexplained(
     turn: Turn, slot_id: str, delta: float, sd: float, evidence: str | None, cause: stock.Cause = "unexplained", *, slow: bool = False
-) -> None:
-    """A slot's weight changed while nobody was entitled to change it, at once or (``slow``) in steps too small to see."""
+) -> Identification:
+    """A slot's weight changed while nobody was entitled to change it, at once or (``slow``) in bits. Returns what it was."""
     zone = turn.plan.zone_of_slot(slot_id)
     found = turn.identify(abs(delta), sd, on_slot(turn, slot_id, leaving=delta < 0))
     details = {
@@ -91,6 +91,7 @@ def unexplained(
     alarms.raise_alarm(turn, "unexplained_removal" if delta < 0 else "unexplained_addition", slot_id, zone, **details)
     if found.gtin is not None:
         stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, cause)
+    return found
 
 
 def cart(turn: Turn, session: Session, story: Story) -> tuple[CartLine, ...]:
@@ -168,10 +169,10 @@ def _tell(
 ) -> None:
     """Tell that items left a slot or came to it, by one session's hands or by any of several; ``back``: that they did not after all."""
     kind = ItemTaken if move.quantity > 0 else ItemReturned
-    alone = len(hands) == 1
+    session, alone = hands[0], len(hands) == 1
     turn.tell(
         kind(
-            session=hands[0].id if alone else None,
+            session=session.id if alone else None,
             slot=step.slot,
             gtin=move.gtin,
             quantity=-abs(move.quantity) if back else abs(move.quantity),
@@ -179,7 +180,7 @@ def _tell(
             grams_sd=round(step.sd, 2),
             confidence=round(confidence, 6),
             alternatives=alternatives,
-            tags=(),
+            tags=_tags(session, move, revises) if alone else (),
             evidence=step.evidence,
             price_minor=_price(turn, hands[0], move.gtin),
             revises=revises,
@@ -187,6 +188,13 @@ def _tell(
         ),
         hands[0].zone,
     )
+
+
+def _tags(session: Session, move: Move, revises: int | None) -> tuple[str, ...]:
+    """The tags of items that left, as far as they are known to be gone by now and no other line has them."""
+    told = {epc for pick in session.picks if pick.seq != revises for epc in pick.tags}
+    gone = [epc for epc, gtin in sorted(session.tags.items()) if gtin == move.gtin and epc not in told]
+    return tuple(gone[: max(0, move.quantity)])
 
 
 def _price(turn: Turn, session: Session, gtin: str) -> int:

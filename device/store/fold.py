@@ -23,6 +23,7 @@ from device.store.state import (
     Pick,
     SeenCommand,
     Session,
+    ShelfTag,
     SlotState,
     State,
     ZoneState,
@@ -145,14 +146,37 @@ def _review(state: State, what: notes.ReviewAdded, record: Record) -> None:
         session.reviews.append(what.reason)
 
 
-def _tag(state: State, what: notes.TagGone, record: Record) -> None:
-    session = zone_of(state, what.zone).session
-    if session is None:
-        return
-    if what.back:
-        session.tags.pop(what.epc, None)
+def _tag_read(state: State, what: notes.TagRead, record: Record) -> None:
+    zone_of(state, what.zone).tags[what.epc] = ShelfTag(what.gtin, what.rssi_dbm)
+    session = _session_of(state, what)
+    if session and session.tags.pop(what.epc, None) is None:
+        session.brought[what.epc] = what.gtin
+
+
+def _tag_gone(state: State, what: notes.TagGone, record: Record) -> None:
+    tags = zone_of(state, what.zone).tags
+    if what.missing and what.epc in tags:
+        tags[what.epc].missing, tags[what.epc].supposed = True, what.session is not None
     else:
+        tags.pop(what.epc, None)
+    session = _session_of(state, what)
+    if session and session.brought.pop(what.epc, None) is None:
         session.tags[what.epc] = what.gtin
+
+
+def _session_of(state: State, what: notes.TagRead | notes.TagGone) -> Session | None:
+    return zone_of(state, what.visited).visitor(what.session) if what.visited and what.session else None
+
+
+def _tags_owed(state: State, what: notes.TagsOwed, record: Record) -> None:
+    owed = zone_of(state, what.zone).owed
+    owed[what.gtin] = what.count
+    if not what.count:
+        del owed[what.gtin]
+
+
+def _tags_taken(state: State, what: notes.TagsTaken, record: Record) -> None:
+    zone_of(state, what.zone).inventoried.append(what.reader)
 
 
 def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Record) -> None:
@@ -166,7 +190,7 @@ def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Re
     places = [place for place, step in enumerate(session.steps) if (step.slot, step.evidence) == (what.slot, what.evidence)]
     step = places[-1] if places else None
     session.picks.append(
-        Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence, step)
+        Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence, step, what.tags)
     )
 
 
@@ -429,7 +453,10 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.SessionDetails: _session_details,
     notes.VisitorMoved: _visitor,
     notes.ReviewAdded: _review,
-    notes.TagGone: _tag,
+    notes.TagRead: _tag_read,
+    notes.TagGone: _tag_gone,
+    notes.TagsOwed: _tags_owed,
+    notes.TagsTaken: _tags_taken,
     notes.PlateWeight: _plate,
     notes.StepNoted: _step,
     notes.BatchLearnt: _batch,

@@ -74,14 +74,51 @@ class ReviewAdded:
 
 
 @dataclass(frozen=True, slots=True)
-class TagGone:
-    """A tag left during a session (``back``: it has come back)."""
+class TagRead:
+    """A tag stands on a zone's shelf. In a ``session`` of the zone ``visited`` it has come back, or been brought by staff."""
 
-    TYPE: ClassVar[str] = "note.tag"
+    TYPE: ClassVar[str] = "note.tag_read"
     zone: str
     epc: str
     gtin: str
-    back: bool
+    rssi_dbm: float | None
+    visited: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagGone:
+    """A tag is no longer on a zone's shelf; it left in a ``session`` of the zone ``visited``, if in any.
+
+    ``missing``: it may be read again; in a session, it is only taken to be what the scale missed.
+    """
+
+    TYPE: ClassVar[str] = "note.tag_gone"
+    zone: str
+    epc: str
+    gtin: str
+    visited: str | None = None
+    session: str | None = None
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagsOwed:
+    """By so many items the weight of a zone is ahead of its tags: taken if positive, brought if negative."""
+
+    TYPE: ClassVar[str] = "note.tags_owed"
+    zone: str
+    gtin: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagsTaken:
+    """A reader has taken its first thorough inventory: what it reads from now on and never read before is a stray, or was brought."""
+
+    TYPE: ClassVar[str] = "note.tags_taken"
+    zone: str
+    reader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +324,10 @@ Note = (
     | SessionDetails
     | VisitorMoved
     | ReviewAdded
+    | TagRead
     | TagGone
+    | TagsOwed
+    | TagsTaken
     | PlateWeight
     | StepNoted
     | BatchLearnt

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from device.domain.events import EndReason, Purpose
-from device.store import answers, basket, doors, sales, shelves, visits
+from device.store import answers, basket, doors, sales, sessions, shelves, tags, visits
 from device.store.notes import PhaseChanged, VisitorMoved
 from device.store.state import Phase, Session
 from device.store.turn import Turn
@@ -215,8 +215,8 @@ def call_off(turn: Turn, zone: str, reason: EndReason) -> None:
 
 
 def settled(turn: Turn, zone: str) -> None:
-    """End the sessions whose visitors have left, once their settling time is over and no plate moves."""
-    if not all(shelves.at_rest(turn, place) for place in (zone, *turn.plan.inside(zone))):
+    """End the sessions whose visitors have left, once their settling time is over, no plate moves, and tags are known."""
+    if not (_at_rest(turn, zone) and tags.are_known(turn, zone)):
         return
     for session in list(turn.zone(zone).sessions):
         if f"rest:{session.id}" in turn.state.timers:
@@ -229,15 +229,16 @@ def due(turn: Turn, kind: str, zone: str, session: Session) -> None:
     if kind == "stay" or (kind == "closing" and not _is_leaving(turn, session)):
         end(turn, zone, session, "timeout")
     elif kind == "leave":
-        turn.start_timer(f"rest:{session.id}", REST_LIMIT_S)
+        turn.start_timer(f"rest:{session.id}", sessions.rest_limit_s(turn, zone))
         settled(turn, zone)
     elif kind == "rest":
-        basket.review(turn, session, "unexplained_step")
+        if not _at_rest(turn, zone):
+            basket.review(turn, session, "unexplained_step")
         end(turn, zone, session, "exit")
 
 
-REST_LIMIT_S = 2.0
-"""As in ``sessions``."""
+def _at_rest(turn: Turn, zone: str) -> bool:
+    return all(shelves.at_rest(turn, place) for place in (zone, *turn.plan.inside(zone)))
 
 
 def _somebody_present(turn: Turn, zone: str) -> bool:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from device.domain.events import EndReason, Purpose
-from device.domain.facts import TagArrived, TagDeparted
-from device.store import answers, basket, doors, sales, shelves, visits
+from device.store import answers, basket, doors, sales, shelves, tags, visits
 from device.store.cabinet import TABLE, Action, Trigger
-from device.store.notes import PhaseChanged, TagGone
+from device.store.notes import PhaseChanged
 from device.store.turn import Turn
 
 REST_LIMIT_S = 2.0
 """Plates that still move this long after the settling time are not waited for: the cart is final and needs review."""
-TAG_ABSENCE_S = 3.5
-"""Where tags are read, the cart waits until a tag that has left counts as gone (3 s of reading with the door shut)."""
+TAGS_LIMIT_S = 4.8
+"""And where tags are read, an inventory that has not come by then: it takes 3 s of reading, 4.5 s where some tags are in doubt."""
 
 
 def start(
@@ -54,25 +53,31 @@ def in_phase(turn: Turn, zone: str, what: Trigger) -> bool:
 
 
 def settle_if_at_rest(turn: Turn, zone: str) -> None:
-    """Make the cart final once the settling time is over and no plate moves."""
+    """Make the cart final once the settling time is over, no plate moves, and it is known which tags are there."""
     waiting = turn.zone(zone).phase == "settling" and f"settle:{zone}" not in turn.state.timers
-    if waiting and shelves.at_rest(turn, zone):
+    if waiting and shelves.at_rest(turn, zone) and tags.are_known(turn, zone):
         trigger(turn, zone, "settled")
 
 
 def settling_time_over(turn: Turn, zone: str) -> None:
     turn.stop_timer(f"settle:{zone}")
-    turn.start_timer(f"rest:{zone}", REST_LIMIT_S)
+    turn.start_timer(f"rest:{zone}", rest_limit_s(turn, zone))
     settle_if_at_rest(turn, zone)
 
 
+def rest_limit_s(turn: Turn, zone: str) -> float:
+    """How long after its settling time a cart waits at most."""
+    return TAGS_LIMIT_S if tags.are_read(turn, zone) else REST_LIMIT_S
+
+
 def rest_limit(turn: Turn, zone: str) -> None:
-    """A plate does not come to rest: end anyway, and say so."""
+    """A plate does not come to rest, or a reader does not say what is there: end anyway, and say so."""
     turn.stop_timer(f"rest:{zone}")
     session = turn.zone(zone).session
     if turn.zone(zone).phase != "settling" or session is None:
         return
-    basket.review(turn, session, "unexplained_step")
+    if not shelves.at_rest(turn, zone):
+        basket.review(turn, session, "unexplained_step")
     trigger(turn, zone, "settled")
 
 
@@ -86,21 +91,9 @@ def unlock_failed(turn: Turn, zone: str, reason: str) -> None:
     trigger(turn, zone, "window_passed")
 
 
-def tag_moved(turn: Turn, fact: TagArrived | TagDeparted, gtin: str | None) -> None:
-    """Note a product's tag that leaves or comes back within a session."""
-    zone = turn.plan.rfid_zone.get(fact.reader)
-    if zone is None or gtin is None or gtin not in turn.plan.products:
-        return
-    session = turn.zone(zone).session
-    back = isinstance(fact, TagArrived)
-    if session and turn.zone(zone).phase in ("open", "settling") and (fact.epc in session.tags) == back:
-        turn.note(TagGone(zone, fact.epc, gtin, back))
-
-
 def _settle(turn: Turn, zone: str) -> None:
     turn.stop_timer(f"session:{zone}")
-    wait = turn.rules(zone).settle_s
-    turn.start_timer(f"settle:{zone}", max(wait, TAG_ABSENCE_S) if visits.reads_tags(turn, zone) else wait)
+    turn.start_timer(f"settle:{zone}", turn.rules(zone).settle_s)
 
 
 def _unsettle(turn: Turn, zone: str) -> None:

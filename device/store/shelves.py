@@ -5,7 +5,7 @@ from __future__ import annotations
 from device.domain.events import DeviceDegradedEvent, DeviceRecovered
 from device.domain.facts import PlateMoving, PlateQuiet, PlateTrusted, PlateUntrusted, WeightStep
 from device.domain.identification import Step
-from device.store import alarms, basket, ledger, stock
+from device.store import alarms, basket, ledger, stock, tags
 from device.store.fold import part_of_device
 from device.store.state import Session
 from device.store.turn import Turn
@@ -108,7 +108,9 @@ def _decide(turn: Turn, step: Step) -> None:
     if not visits:
         for session in _visits(turn, slot):
             basket.review(turn, session, "unexplained_step")
-        basket.unexplained(turn, slot, delta, sd, evidence)
+        found = basket.unexplained(turn, slot, delta, sd, evidence)
+        if found.gtin is not None:
+            tags.owe(turn, slot, found.gtin, found.quantity if delta < 0 else -found.quantity)
     elif len(visits) > 1:
         basket.nobodys(turn, visits, slot, delta, sd, evidence)
     else:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
+from device.domain.facts import InventoryTaken
 from device.domain.identification import History, Step
 from device.store.history import Interval, Span
 from device.store.tally import Tally
@@ -31,6 +32,7 @@ class Pick:
     grams_sd: float
     confidence: float
     step: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -38,9 +40,9 @@ class Session:
     """Somebody who may take things.
 
     ``steps`` are what the plates told, in the order in which it was told, ``picks`` what was made of them so far. ``prices``
-    (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN; ``expected`` are the counts
-    of each slot at the start. Of a room's visitors, ``inside`` says that the entrance has opened for them, ``leaving`` that they have shown
-    their code at a reader on the way out; ``jti`` is that code's.
+    (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN, ``brought`` each that has
+    come; ``expected`` are the counts of each slot at the start. Of a room's visitors, ``inside`` says that the entrance has opened for
+    them, ``leaving`` that they have shown their code at a reader on the way out; ``jti`` is that code's.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Session:
     picks: list[Pick] = field(default_factory=list)
     reviews: list[ReviewReason] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    brought: dict[str, str] = field(default_factory=dict)
     jti: str | None = None
     inside: bool = False
     leaving: bool = False
@@ -74,8 +77,23 @@ class Excursion:
 
 
 @dataclass(slots=True)
+class ShelfTag:
+    """A tag on a shelf, and how strong it was when it came. ``missing``: it is not read any more, and nobody is known to have it; or it is
+    taken to be what the scale missed (``supposed``)."""
+
+    gtin: str
+    rssi_dbm: float | None
+    missing: bool = False
+    supposed: bool = False
+
+
+@dataclass(slots=True)
 class ZoneState:
-    """A zone between two inputs. ``stopped`` maps each reason for which nothing is sold to who said so."""
+    """A zone between two inputs. ``stopped`` maps each reason for which nothing is sold to who said so.
+
+    ``tags`` are those of its shelves, by EPC; ``inventoried`` the readers that have taken them all in once; ``owed`` by how many items of a
+    product weight is ahead of tags.
+    """
 
     phase: Phase = "shut"
     door_open: bool | None = None
@@ -86,6 +104,9 @@ class ZoneState:
     mode: Mode = "all"
     faults: tuple[FaultName, ...] = ()
     excursion: Excursion | None = None
+    tags: dict[str, ShelfTag] = field(default_factory=dict)
+    inventoried: list[str] = field(default_factory=list)
+    owed: dict[str, int] = field(default_factory=dict)
 
     @property
     def session(self) -> Session | None:
@@ -232,8 +253,8 @@ class Live:
     ``intervals`` are what thermometers have said since their last record;
     ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
     ``walked_out`` are the rooms whose door somebody has used from within since the last entry. ``broker_down``: it has not been reached for
-    a while. ``histories`` are the steps of the running sessions, weighed
-    together; what they hold follows from the sessions' steps.
+    a while. ``tags`` are those in each reader's field, ``inventories`` what each has found since its doors were shut. ``histories`` are
+    the steps of the running sessions, weighed together; what they hold follows from the sessions' steps.
     """
 
     relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
@@ -252,6 +273,8 @@ class Live:
     exit_at: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
     walked_out: set[str] = field(default_factory=set)
+    tags: dict[str, set[str]] = field(default_factory=dict)
+    inventories: dict[str, InventoryTaken] = field(default_factory=dict)
     histories: dict[str, History] = field(default_factory=dict)
     journal_room: Literal["ok", "nearly_full", "full"] | None = None
     broker_down: bool | None = None

@@ -10,7 +10,6 @@ from device.domain import facts
 from device.domain.calibration import Weigh, nobody_weighs
 from device.domain.commands import Command, InboundCommand
 from device.domain.effects import Calibrate, Effect, Reply
-from device.domain.epc import gtin_of
 from device.domain.events import ClockCorrelated, StoreStarted, StoreStopping
 from device.domain.facts import Fact
 from device.domain.identification import Identify
@@ -35,6 +34,7 @@ from device.store import (
     sales,
     sessions,
     shelves,
+    tags,
     views,
     visits,
 )
@@ -187,6 +187,8 @@ class Store:
                 doors.bolt_is_late(turn, place)
             case "relock":
                 doors.retry(turn, place)
+            case "tags":
+                tags.overdue(turn, place)
             case "record":
                 self.cold.record(turn, place)
             case "engagement":
@@ -341,6 +343,7 @@ class Store:
 
     def _door_moved(self, turn: Turn, fact: facts.DoorMoved) -> None:
         zone = self.plan.locks[fact.lock].zone
+        tags.door_moved(turn, zone)
         is_open = doors.door_moved(turn, fact)
         if is_open is not None:
             self.cold.door_moved(turn, zone, is_open)
@@ -369,6 +372,7 @@ class Store:
         pending = turn.live.pending.get(fact.device)
         if pending is not None:
             self._lock_driven(turn, facts.LockDriven(fact.device, fact.at, pending, False, "gone"))
+        tags.lost(turn, fact.device)
         devices.lost(turn, fact)
 
     def _at_rest(self, turn: Turn, zone: str | None) -> None:
@@ -384,9 +388,6 @@ class Store:
         zone = self.plan.locks[fact.lock].zone
         if self.plan.zones[zone].kind == "room":
             rooms.exit_used(turn, zone)
-
-    def _tag(self, turn: Turn, fact: facts.TagArrived | facts.TagDeparted) -> None:
-        sessions.tag_moved(turn, fact, gtin_of(bytes.fromhex(fact.epc)))
 
     def _inbound(self, turn: Turn, inbound: InboundCommand) -> None:
         """Let a command in: once, durably, before anything moves."""
@@ -478,8 +479,9 @@ _STEPS: dict[type, Callable[[Store, Turn, Any], object]] = {
     facts.ExitPressed: Store._exit_pressed,
     facts.InputChanged: lambda store, turn, fact: devices.input_changed(turn, fact),
     facts.CodeRead: Store._code_read,
-    facts.TagArrived: Store._tag,
-    facts.TagDeparted: Store._tag,
+    facts.TagArrived: lambda store, turn, fact: tags.arrived(turn, fact),
+    facts.TagDeparted: lambda store, turn, fact: tags.departed(turn, fact),
+    facts.InventoryTaken: lambda store, turn, fact: store._at_rest(turn, tags.inventory(turn, fact)),
     facts.TemperatureKnown: lambda store, turn, fact: store.cold.known(turn, fact),
     facts.ProbeFailed: lambda store, turn, fact: store.cold.failed(turn, fact),
     facts.DeviceOnline: lambda store, turn, fact: devices.online(turn, fact),

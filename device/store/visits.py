@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from device.domain.events import (
@@ -14,9 +13,8 @@ from device.domain.events import (
     SessionEnded,
     SessionStarted,
 )
-from device.domain.identification import TagCount
 from device.domain.layout import Slot
-from device.store import answers, basket, degraded, expiry, ledger, orders, stock
+from device.store import answers, basket, degraded, expiry, ledger, orders, stock, tags
 from device.store.cold.statement import statement
 from device.store.notes import OrderPickedUp, SessionDetails
 from device.store.state import Session
@@ -55,11 +53,11 @@ def begin(
 def finish(turn: Turn, session: Session, reason: EndReason) -> None:
     """Say what a session came to: its cart, and what is doubtful about it."""
     charged = session.purpose in ("shop", "pickup")
-    tags = _tag_counts(turn, session) if charged and reason == "door_closed" and reads_tags(turn, session.zone) else None
-    story = basket.conclude(turn, session, tags or ())
+    told = tags.counts(turn, session) if reason in ("door_closed", "exit") else None
+    story = basket.conclude(turn, session, told or ())
     _final_doubts(turn, session, reason)
-    if tags is not None:
-        _compare_tags(turn, session)
+    if told is not None:
+        tags.compare(turn, session, told)
     if charged and expiry.any_expired(turn, session):
         basket.review(turn, session, "expired")
     cart = basket.cart(turn, session, story) if charged else ()
@@ -103,14 +101,6 @@ def covered(turn: Turn, zone: str) -> list[Slot]:
     return [slot for place in (zone, *turn.plan.inside(zone)) for slot in turn.plan.slots_of(place)]
 
 
-def reads_tags(turn: Turn, zone: str) -> bool:
-    """Whether tags say something about a zone now: it has readers, all of them online, and products that are tagged."""
-    readers = [reader for reader, where in turn.plan.rfid_zone.items() if where == zone]
-    if not readers or not all(turn.live.online.get(reader) for reader in readers):
-        return False
-    return any(turn.plan.products[gtin].tagged for slot in turn.plan.slots_of(zone) for gtin in slot.products if gtin in turn.plan.products)
-
-
 def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
     """What can only be said at the end."""
     if reason == "never_opened":
@@ -128,28 +118,6 @@ def _final_doubts(turn: Turn, session: Session, reason: EndReason) -> None:
     charged, places = session.purpose in ("shop", "pickup"), (session.zone, *turn.plan.inside(session.zone))
     if charged and not session.reviews and any(degraded.asks_review_of(turn, place) for place in places):
         basket.review(turn, session, "gap")
-
-
-def _tag_counts(turn: Turn, session: Session) -> list[TagCount]:
-    """What tags say at the end: how many of each tagged product have left."""
-    gone = Counter(session.tags.values())
-    gtins = {gtin for slot in covered(turn, session.zone) for gtin in slot.products} | set(gone)
-    return [TagCount(gtin, gone[gtin]) for gtin in sorted(gtins) if gtin in turn.plan.products and turn.plan.products[gtin].tagged]
-
-
-def _compare_tags(turn: Turn, session: Session) -> None:
-    """Weight and tags must tell the same story of tagged products."""
-    by_weight = basket.quantities(session)
-    by_tag: dict[str, int] = {}
-    for gtin in session.tags.values():
-        by_tag[gtin] = by_tag.get(gtin, 0) + 1
-    for gtin in sorted({*by_weight, *by_tag}):
-        product = turn.plan.products.get(gtin)
-        if product is None or not product.tagged:
-            continue
-        difference = by_weight.get(gtin, 0) - by_tag.get(gtin, 0)
-        if difference:
-            basket.review(turn, session, "weight_without_tag" if difference > 0 else "tag_without_weight")
 
 
 def _cold_chain(turn: Turn, session: Session) -> ColdChain | None:

@@ -12,6 +12,7 @@ from device.bench.latency import KINDS, Task, measured
 from device.bench.latency_optimum import optimum_s
 from device.bench.plot import Panel, figure
 from device.bench.quiet import Day, live, signal
+from device.bench.tags import Cabinet, visited
 from device.cli import smartstore
 from device.cli.bench import BENCHMARKS
 
@@ -66,3 +67,16 @@ def test_latency_is_measured_beside_its_optimum() -> None:
 def test_the_optimum_is_sooner_where_more_may_be_wrong_and_where_samples_come_faster() -> None:
     assert optimum_s(10.0, 0.3, 1) < optimum_s(10.0, 0.005, 1)
     assert optimum_s(40.0, 0.005, 1) < optimum_s(10.0, 0.005, 1)
+
+
+def test_of_tags_that_are_read_well_all_that_are_taken_are_gone_in_time_and_no_others() -> None:
+    found = visited(Cabinet(0.0, 0.05, 0.25, 12, 3))
+    assert (found.in_time, found.doubted, found.false, found.false_later, found.strays) == (found.taken, 0, 0, 0, 0)
+    assert 3.0 <= found.worst_s <= 4.5
+
+
+def test_tags_that_are_read_badly_are_in_doubt_and_not_gone() -> None:
+    found = visited(Cabinet(0.8, 0.95, 0.5, 12, 3))
+    assert (found.in_time + found.doubted, found.false) == (found.taken, 0)
+    assert found.late > 0
+    assert found.hesitant > 0

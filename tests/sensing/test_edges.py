@@ -25,8 +25,6 @@ from device.domain.facts import (
     PlateUntrusted,
     ProbeFailed,
     RelayMoved,
-    TagArrived,
-    TagDeparted,
     TemperatureKnown,
     WeightStep,
 )
@@ -41,8 +39,6 @@ from device.domain.readings import (
     LockOutcome,
     NoiseReading,
     Reading,
-    TagReading,
-    TagRound,
     TemperatureReading,
     WeightReading,
 )
@@ -185,48 +181,6 @@ def test_a_code_shown_again_later_is_a_new_reading() -> None:
 def test_two_codes_in_turn_are_told_once_each() -> None:
     facts = play(sensing(), [CodeReading("qr", index * 0.4, f"CODE-{index % 2}") for index in range(10)])
     assert [fact.text for fact in facts if isinstance(fact, CodeRead)] == ["CODE-0", "CODE-1"]
-
-
-EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
-
-
-def rounds(since: float, until: float, every: float = 0.25) -> list[Reading]:
-    return [TagRound("rfid", since + index * every) for index in range(round((until - since) / every))]
-
-
-def test_a_tag_arrives_once_and_departs_after_three_seconds_of_reading() -> None:
-    seen: list[Reading] = [
-        reading for at in range(8) for reading in (TagReading("rfid", at * 0.25, EPC, -55.0), TagRound("rfid", at * 0.25))
-    ]
-    facts = play(sensing(), [*seen, *rounds(2.0, 8.0)])
-    assert facts == [TagArrived("rfid", 0.0, EPC.hex().upper()), TagDeparted("rfid", 4.75, EPC.hex().upper(), 1.75)]
-
-
-def test_a_tag_that_is_missed_now_and_then_stays() -> None:
-    readings: list[Reading] = []
-    for index in range(400):
-        if index % 10 == 0:
-            readings.append(TagReading("rfid", index * 0.25, EPC))
-        readings.append(TagRound("rfid", index * 0.25))
-    assert [type(fact) for fact in of(play(sensing(), readings), TagArrived, TagDeparted)] == [TagArrived]
-
-
-def test_while_the_reader_is_down_no_tag_departs() -> None:
-    readings = [
-        TagReading("rfid", 0.0, EPC),
-        *rounds(0.0, 2.0),
-        DeviceDown("rfid", 2.0, "gone"),
-        DeviceUp("rfid", 600.0),
-        *rounds(600.0, 600.8),
-        TagReading("rfid", 600.8, EPC),
-        *rounds(600.8, 602.0),
-    ]
-    assert [type(fact) for fact in of(play(sensing(), readings), TagArrived, TagDeparted)] == [TagArrived]
-
-
-def test_slow_rounds_are_not_held_against_a_tag() -> None:
-    facts = play(sensing(), [TagReading("rfid", 0.0, EPC), *rounds(0.0, 6.1, every=2.0)])
-    assert [type(fact) for fact in facts] == [TagArrived]
 
 
 def warm(*values: tuple[float, float]) -> list[Reading]:

@@ -143,7 +143,7 @@ def test_a_cart_made_while_tags_could_not_be_read_is_reviewed_though_they_can_ag
     shop.weigh("a", -1250.0)
     COMES_AND_GOES["rfid_lost"][1](shop)
     shop.close_door()
-    shop.wait(6)
+    shop.wait(7)
     ended = shop.last("session.ended")
     assert (ended.review_reasons, [line.gtin for line in ended.cart]) == (("gap",), [RIESLING])
 
