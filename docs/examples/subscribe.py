@@ -11,5 +11,5 @@ async def main() -> None:
             print(str(message.payload, "utf-8"), flush=True)
 
 
-sys.excepthook = lambda kind, error, _: print(f"ended by {kind.__name__} {error}", file=sys.stderr)
+sys.excepthook = lambda kind, error, _: kind is KeyboardInterrupt or print(f"ended by {kind.__name__} {error}", file=sys.stderr)
 asyncio.run(main())

@@ -58,11 +58,10 @@ async def ended(script: str, interrupt: Callable[[], object] | None = None) -> s
     return said.decode()
 
 
-async def test_without_a_broker_and_at_ctrl_c_the_example_ends_with_a_sentence(tmp_path: Path) -> None:
+async def test_the_example_ends_silently_at_ctrl_c_and_with_a_sentence_without_a_broker(tmp_path: Path) -> None:
     async with Mosquitto(tmp_path) as broker:
         said = await ended(with_port(tmp_path / "subscribe.py", broker.port), lambda: "Sending SUBACK to" in broker.log)
-        assert said.startswith("ended by KeyboardInterrupt")
-        assert said.count("\n") == 1
+        assert said == ""
     said = await ended(with_port(tmp_path / "subscribe.py", broker.port))
     assert said.startswith("ended by MqttError")
     assert "Connection refused" in said
