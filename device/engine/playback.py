@@ -6,9 +6,11 @@ Nothing is driven, written or published. What the locks did is in the recording,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from device import __version__
+from device.domain.events import StoreStarted
 from device.domain.facts import Fact
 from device.domain.moment import Moment
 from device.domain.readings import ContactReading, DeviceUp, InputReading, Reading
@@ -54,11 +56,17 @@ class Player:
         self._now = float("-inf")
 
     def play(self, entries: Iterable[Entry]) -> Iterator[Record]:
-        """All records that come of the entries, in order."""
+        """All records that come of the entries, in order; numbered as they were, where a keyframe tells the number.
+
+        From a keyframe on the store did not start: it ran. So the start of the replay is not told, and takes the number of the last event
+        before the recording.
+        """
         for entry in entries:
             if self._core is None:
                 if isinstance(entry, Keyframe):
-                    yield from self._begin(restore(entry.state, ()), entry.at, entry.levels)
+                    state = restore(entry.state, ())
+                    before = self._begin(replace(state, seq=state.seq - 1), entry.at, entry.levels)
+                    yield from (record for record in before if not isinstance(record.what, StoreStarted))
                     continue
                 yield from self._begin(State(), entry.at, ())
             yield from self._take(entry)
