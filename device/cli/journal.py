@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -51,22 +51,45 @@ def command(context: click.Context, config: Path, simulated: bool) -> None:
     context.obj = Source(config, ZoneInfo("UTC")) if is_journal(config) else of_store(load(config), simulated)
 
 
+def bounds(command_: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say from where to where."""
+    start = "From this event number or time on: 1700, 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago."
+    end = "Up to this event number, or before this time."
+    return click.option("--from", "--since", "start", metavar="SEQ|TIME", help=start)(
+        click.option("--to", "end", metavar="SEQ|TIME", help=end)(command_)
+    )
+
+
 @command.command("show", short_help="Print the events, oldest first.")
-@click.option("--since", metavar="TIME", help="From this time on: 2026-11-22, 2026-11-22T12:00, or 2h for two hours ago.")
+@bounds
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; * stands for anything: 'session.*'.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
-@click.option("--all", "everything", is_flag=True, help="Private records as well, which are journalled but not published.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Private records as well, which are journalled but not published. They have no number: between numbers they are left out.",
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @json_option
 @click.pass_obj
-def show(source: Source, since: str | None, kind: str | None, last: int | None, everything: bool, follow: bool, as_json: bool) -> None:
+def show(
+    source: Source,
+    start: str | None,
+    end: str | None,
+    kind: str | None,
+    last: int | None,
+    everything: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
     """Print the events, oldest first."""
-    start = source.when(since) if since is not None else None
+    within = _within(source, start, end)
 
     def wanted(stored: Stored) -> bool:
         if stored.seq is None and not everything:
             return False
-        return (start is None or stored.wall >= start) and (kind is None or fnmatchcase(stored.type, kind))
+        return within(stored) and (kind is None or fnmatchcase(stored.type, kind))
 
     with source.opened() as archive:
         place = Place(book_of(archive).epoch, newest_of(archive, book_of(archive))[0])
@@ -152,27 +175,34 @@ def _value(value: object) -> str:
 
 
 @command.command("export", short_help="Write the events as they were published.")
-@click.option("--from", "start", metavar="SEQ|TIME", help="From this event number or time on.")
-@click.option("--to", "end", metavar="SEQ|TIME", help="Up to this event number, or before this time.")
+@bounds
 @click.pass_obj
 def export(source: Source, start: str | None, end: str | None) -> None:
     """Write the events to standard output as they were published: one CloudEvents envelope a line."""
-    first, after = _bound(source, start)
-    last, before = _bound(source, end)
-
-    def within(stored: Stored, seq: int) -> bool:
-        if (first is not None and seq < first) or (last is not None and seq > last):
-            return False
-        return (after is None or stored.wall >= after) and (before is None or stored.wall < before)
-
+    within = _within(source, start, end)
     written = 0
     with source.opened() as archive:
         for stored in rows_after(archive, 0):
-            if stored.seq is not None and stored.body is not None and within(stored, stored.seq):
+            if stored.seq is not None and stored.body is not None and within(stored):
                 click.echo(named(archive, stored).body)
                 written += 1
         if not written:
             _say_what_there_is(archive, None, everything=False)
+
+
+def _within(source: Source, start: str | None, end: str | None) -> Callable[[Stored], bool]:
+    """Whether a row lies between two bounds, each an event number, a time, or none; what has no number is between no numbers."""
+    first, after = _bound(source, start)
+    last, before = _bound(source, end)
+
+    def within(stored: Stored) -> bool:
+        if first is not None and (stored.seq is None or stored.seq < first):
+            return False
+        if last is not None and (stored.seq is None or stored.seq > last):
+            return False
+        return (after is None or stored.wall >= after) and (before is None or stored.wall < before)
+
+    return within
 
 
 def _bound(source: Source, text: str | None) -> tuple[int | None, float | None]:

@@ -62,9 +62,12 @@ class Source:
 
 
 class Anywhere(click.Group):
-    """Takes ``--simulated`` wherever it stands: before or behind CONFIG, or behind the subcommand."""
+    """Takes ``--simulated`` wherever it stands: before or behind CONFIG, or behind the subcommand. Says so where CONFIG was left out."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = next((word for word in args if not word.startswith("-")), "")
+        if first in self.commands and not Path(first).exists() and "--help" not in args:
+            ctx.fail(f"CONFIG is missing before {first}: {ctx.command_path} CONFIG {first}")
         return super().parse_args(ctx, sorted(args, key=lambda word: word != "--simulated"))
 
 

@@ -154,6 +154,28 @@ def test_export_takes_numbers_and_times_as_bounds(store: Path) -> None:
     assert numbers("--to", "2026-11-22") == []
 
 
+def test_show_and_export_take_the_same_bounds(store: Path) -> None:
+    def shown(*words: str) -> list[str]:
+        return [line.split()[1] for line in _run(store, "show", *words).stdout.splitlines()]
+
+    assert shown("--from", "2", "--to", "4") == shown("--since", "2", "--to", "4") == ["2", "3", "4"]
+    assert shown("--from", "2026-11-22T13:00", "--to", "2026-11-22T14:00") == ["3", "4"]
+    assert shown("--from", "2026-11-22T13:00", "--to", "2026-11-22T14:00", "--all") == ["3", "4", "-"]
+    assert shown("--from", "3", "--all") == ["3", "4", "5", "6"], "what has no number is between no numbers"
+    assert shown("--to", "4", "--last", "1") == ["4"]
+    assert len(_run(store, "export", "--since", "5").stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [["verify"], ["verify", "--json"], ["--simulated", "show", "--last", "3"]])
+def test_where_the_configuration_was_left_out_that_is_said(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(smartstore, ["journal", *words], prog_name="smartstore")
+    name = next(word for word in words if not word.startswith("-"))
+    assert result.exit_code == 2
+    assert f"Error: CONFIG is missing before {name}: smartstore journal CONFIG {name}\n" in result.stderr
+    assert CliRunner().invoke(smartstore, ["journal", name, "--help"]).exit_code == 0
+
+
 def test_verify_says_that_a_sound_journal_is_sound(store: Path) -> None:
     result = _run(store, "verify")
     assert result.exit_code == 0
