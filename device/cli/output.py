@@ -20,6 +20,10 @@ from device.errors import Fault, StoreError
 FOLDED_FROM = 4
 """So many faults that differ only in which entry of a list they are in are told as one."""
 
+NO_MINOR_UNIT = frozenset(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
+THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+"""Currencies of which the minor unit is not a hundredth (ISO 4217, list one)."""
+
 WIDTH = 120
 """Of lines that go to no terminal."""
 
@@ -77,3 +81,17 @@ def known(group: BaseExceptionGroup) -> StoreError | None:
 def certainty(confidence: float) -> str:
     """How sure a line of a cart is, in words. Nothing is 100 % sure."""
     return "over 99.99% sure" if confidence >= 0.9999 else f"{confidence:.2%} sure"
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in minor units as people write it: ``14.50 EUR``, ``1450 JPY``."""
+    digits = 0 if currency in NO_MINOR_UNIT else 3 if currency in THOUSANDTHS else 2
+    if digits == 0:
+        return f"{minor} {currency}"
+    whole, part = divmod(abs(minor), 10**digits)
+    return f"{'-' if minor < 0 else ''}{whole}.{part:0{digits}} {currency}"
+
+
+def items(count: int) -> str:
+    """How many items, in words."""
+    return "1 item" if count == 1 else f"{count} items"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from device.cli.output import certainty, say
+from device.cli.output import certainty, items, money, say
 from device.config import Configuration
 
 
@@ -93,7 +93,7 @@ class Teller:
         return product.name if product else "something"
 
     def _money(self, minor: int) -> str:
-        return f"{minor / 100:.2f} {self._currency}"
+        return money(minor, self._currency)
 
     def _clock(self) -> str:
         return datetime.now(UTC).astimezone(self._timezone).strftime("%H:%M:%S")
@@ -103,10 +103,6 @@ class Teller:
         return (
             f"{data['quantity']} {self._name(data['gtin'])} {verb} {data['slot']}: {data['grams']:.0f} g ± {data['grams_sd']:.1f} g, {sure}"
         )
-
-
-def _items(count: int) -> str:
-    return "1 item" if count == 1 else f"{count} items"
 
 
 _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
@@ -119,7 +115,7 @@ _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "session.item_taken": lambda teller, data: teller._item(data, "taken from"),
     "session.item_returned": lambda teller, data: teller._item(data, "back on"),
     "session.ended": lambda teller, data: (
-        f"the visit is over: {_items(sum(line['quantity'] for line in data['cart']))}, {teller._money(data['total_minor'])}"
+        f"the visit is over: {items(sum(line['quantity'] for line in data['cart']))}, {teller._money(data['total_minor'])}"
     ),
     "stock.low": lambda teller, data: f"slot {data['slot']} runs low: {data['count']} left",
     "stock.out": lambda teller, data: f"slot {data['slot']} is empty",

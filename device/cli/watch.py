@@ -14,18 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import aiomqtt
 import click
 
-from device.cli.output import json_option
+from device.cli.output import certainty, items, json_option, money
 from device.domain.jws import BadToken, decode
 from device.errors import UplinkDown
 from device.uplink.endpoint import endpoint_of, read_password, tls_context
 
 RETRY_S = 2.0
 QUEUE = 10_000
+MOST = 10**12
+"""What is counted or charged in one visit is less; a greater number is nobody's."""
 
 SENTENCES = {
     "store.started": "started, version {version}; the run before: {reason}",
@@ -41,11 +43,9 @@ SENTENCES = {
     "access.granted": "{subject} may {purpose} at {zone}",
     "access.denied": "no access to {zone} at {reader}: {reason}",
     "session.started": "{subject} begins to {purpose} at {zone}, session {session}",
-    "session.item_taken": "{quantity} x {gtin} taken from {slot}: {grams} g ± {grams_sd}, confidence {confidence}",
-    "session.item_returned": "{quantity} x {gtin} back on {slot}: {grams} g ± {grams_sd}, confidence {confidence}",
-    "session.ended": (
-        "session {session} of {subject} ends, {reason}: {items} items, {total_minor} in minor units of {currency}; review: {review_reasons}"
-    ),
+    "session.item_taken": "{quantity} x {gtin} taken from {slot}: {grams} g ± {grams_sd} g, {sure}",
+    "session.item_returned": "{quantity} x {gtin} back on {slot}: {grams} g ± {grams_sd} g, {sure}",
+    "session.ended": "session {session} of {subject} ends, {reason}: {items}, {total}; review: {review_reasons}",
     "stock.changed": "{slot} has {count} x {gtin}, before {before}: {reason}",
     "stock.low": "{slot} runs low: {count} x {gtin}",
     "stock.out": "{slot} is empty: {gtin}",
@@ -65,7 +65,7 @@ SENTENCES = {
     "command.refused": "command {name} of {by} is refused: {reason}",
     "command.failed": "command {name} of {by} has failed: {reason}",
 }
-"""One sentence an event type; the words in braces are fields of its data, but ``place``: its zone, or what else it is about."""
+"""One sentence an event type. The words in braces are fields of its data, and what ``_told`` makes of them."""
 
 TOLD = {
     "status": ("state", "clock"),
@@ -118,13 +118,30 @@ def sentence(envelope: Mapping[str, Any]) -> str:
     form = SENTENCES.get(str(envelope.get("type")))
     if form is None:
         return words(told)
-    cart = told.get("cart")
-    lines = [line for line in cart if isinstance(line, dict)] if isinstance(cart, list) else []
-    items = sum(line["quantity"] for line in lines if isinstance(line.get("quantity"), int))
-    place = told.get("zone") or envelope.get("subject")
     if told.get("by") is None:
         form = form.replace(", cleared by {by}", "")
-    return form.format_map(_Words({key: words(value) for key, value in told.items()} | {"items": str(items), "place": words(place)}))
+    place = words(told.get("zone") or envelope.get("subject"))
+    return form.format_map(_Words({key: words(value) for key, value in told.items()} | _told(told) | {"place": place}))
+
+
+def _told(data: Mapping[str, Any]) -> dict[str, str]:
+    """What people call the items of a cart, its total, and how sure a line is."""
+    cart = data.get("cart")
+    lines = [line for line in cart if isinstance(line, dict)] if isinstance(cart, list) else []
+    total, currency, confidence = data.get("total_minor"), words(data.get("currency")), data.get("confidence")
+    return {
+        "items": items(sum(line["quantity"] for line in lines if _is_count(line.get("quantity")))),
+        "total": money(total, currency) if _is_count(total) else f"{words(total)} {currency}",
+        "sure": certainty(confidence) if _is_share(confidence) else f"confidence {words(confidence)}",
+    }
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST
+
+
+def _is_share(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def clock_time(text: object, now: datetime) -> str:
@@ -195,6 +212,8 @@ class Watcher:
             return f"{words(suffix)} is gone" if before else None
         self._levels[topic] = message
         changed = [key for key in TOLD[kind] if key in message and (before is None or before.get(key) != message[key])]
+        if changed and kind == "device" and (message.get("state"), message.get("reason")) == ("lost", "starting"):
+            return f"{words(suffix)}: starting"
         return f"{words(suffix)}: " + ", ".join(f"{key} {_level_words(key, message[key])}" for key in changed) if changed else None
 
 

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import smartstore
-from device.cli.watch import SENTENCES, Watcher, clock_time, words
+from device.cli.watch import SENTENCES, Watcher, clock_time, sentence, words
 from device.domain.envelope import EVENTS
 from device.domain.jws import SigningKey, sign
 from tests.mosquitto import BrokerTls, Mosquitto
@@ -97,7 +97,7 @@ async def test_events_and_changes_are_told_in_words(tmp_path: Path) -> None:
     assert first.endswith("smartstore/chengdu-01  zone/fridge-1: door open, sales open")
     local = clock_time("2026-11-22T12:00:03.214+08:00", datetime.now().astimezone())
     assert second == (
-        f"{local}  smartstore/chengdu-01  7  session.item_taken: 2 x 06901234567892 taken from A1: 2401 g ± 1.53, confidence 0.9991"
+        f"{local}  smartstore/chengdu-01  7  session.item_taken: 2 x 06901234567892 taken from A1: 2401 g ± 1.53 g, 99.91% sure"
     )
     assert third == f"{local}  smartstore/chengdu-01  8  door.closed: the door of fridge-1 is closed after 12.5 s"
 
@@ -156,7 +156,7 @@ def test_a_url_of_another_kind_is_a_usage_error() -> None:
 def test_every_event_has_a_sentence_of_its_own_fields() -> None:
     assert SENTENCES.keys() == EVENTS.keys()
     for type_, form in SENTENCES.items():
-        named = set(re.findall(r"{(\w+)}", form)) - {"items", "place"}
+        named = set(re.findall(r"{(\w+)}", form)) - {"items", "place", "sure", "total"}
         assert named <= {each.name for each in fields(EVENTS[type_])}, type_
 
 
@@ -198,6 +198,36 @@ def test_an_alarm_is_told_with_its_place_and_who_cleared_it() -> None:
     )
     alarms = b'{"alarms":[{"alarm":"e1-a7","kind":"door_held"},{"alarm":"e1-a9","kind":"fire"}]}'
     assert watcher.line(f"{ROOT}/zone/fridge-1", alarms, NOW) == f"12:00:03  {ROOT}  zone/fridge-1: alarms door_held, fire"
+
+
+def sentence_of(type_: str, **data: object) -> str:
+    return sentence({"type": type_, "subject": "chengdu-01", "data": data})
+
+
+def test_a_cart_is_told_as_people_write_it_and_how_sure_a_line_is_in_words() -> None:
+    cart = {"session": "s1", "subject": "anna", "reason": "door_closed", "review_reasons": []}
+    line = {"quantity": 1}
+    one = sentence_of("session.ended", **cart, cart=[line], total_minor=1450, currency="EUR")
+    assert one == "session s1 of anna ends, door_closed: 1 item, 14.50 EUR; review: -"
+    assert "2 items, 1450 JPY;" in sentence_of("session.ended", **cart, cart=[line, line], total_minor=1450, currency="JPY")
+    assert "0 items, -0.05 EUR;" in sentence_of("session.ended", **cart, cart=[], total_minor=-5, currency="EUR")
+    assert "1 item, 1.450 KWD;" in sentence_of("session.ended", **cart, cart=[line], total_minor=1450, currency="KWD")
+    assert sentence_of("session.item_taken", confidence=1.0).endswith(", over 99.99% sure")
+
+
+@pytest.mark.parametrize("number", [10**4000, -(10**4000), True, "1", None, float("nan"), float("inf")])
+def test_numbers_that_are_none_of_a_store_are_repeated_and_no_more(number: object) -> None:
+    ended = sentence_of("session.ended", cart=[{"quantity": number}], total_minor=number, currency="EUR")
+    assert f"0 items, {words(number)} EUR;" in ended
+    assert sentence_of("session.item_taken", confidence=number).endswith(f", confidence {words(number)}")
+
+
+def test_a_device_that_has_not_spoken_yet_is_starting() -> None:
+    watcher, topic = Watcher(), f"{ROOT}/device/shelf-a"
+    assert watcher.line(topic, b'{"state":"lost","reason":"starting"}', NOW) == f"12:00:03  {ROOT}  device/shelf-a: starting"
+    assert watcher.line(topic, b'{"state":"lost","reason":"starting"}', NOW) is None
+    silent = watcher.line(topic, b'{"state":"lost","reason":"silent"}', NOW)
+    assert silent == f"12:00:03  {ROOT}  device/shelf-a: reason silent"
 
 
 def test_the_numbers_of_two_stores_are_not_mixed_up() -> None:
