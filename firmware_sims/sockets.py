@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -28,6 +29,19 @@ def folder_of(path: Path) -> int:
     return os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
+def _answers(name: str) -> bool:
+    """Whether somebody listens at this socket, however busy."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(name)
+        except BlockingIOError:  # its queue is full
+            return True
+        except OSError:
+            return False
+    return True
+
+
 class LineServer:
     """Serves any number of clients: ``greet`` gives what a new client is told, ``answer`` what is said to a line (None: nothing)."""
 
@@ -39,11 +53,16 @@ class LineServer:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen, in the place of what an earlier life left there; only its owner may connect. Raises OSError."""
+        """Listen, in the place of what an earlier life left there; only its owner may connect.
+
+        Raises OSError, EADDRINUSE where somebody listens there: that one keeps its place.
+        """
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             folder = folder_of(self.path)
             try:
+                if _answers(address(self.path, folder)):
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
                 self.path.unlink(missing_ok=True)
                 listening.bind(address(self.path, folder))
             finally:
@@ -58,11 +77,12 @@ class LineServer:
     async def close(self) -> None:
         if self._server is None:
             return
+        # Before it is shut: as long as it listens nobody else takes the place, and what stands there is its own.
+        self.path.unlink(missing_ok=True)
         self._server.close()
         for client in tuple(self._clients):
             client.drop()
         await self._server.wait_closed()
-        self.path.unlink(missing_ok=True)
 
     def broadcast(self, message: Message) -> None:
         """Tell every client."""
