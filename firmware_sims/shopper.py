@@ -14,7 +14,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -51,11 +51,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What one person does with the door open, and what the basket then holds: quantity by GTIN."""
+    """What one person does with the door open, and what the basket then holds: quantity by GTIN. Staff who ``restocks`` takes nothing."""
 
     zone: str
     steps: tuple[Step, ...]
     cart: dict[str, int]
+    restocks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def plan_restock(layout: dict[str, Any], state: dict[str, Any], zone: str) -> Vi
             gtin = slot["products"][0]
             says = f"puts {missing} of {layout['products'][gtin]['name']} on {name}"
             steps.append(Step(1.5, {"do": "put", "slot": name, "gtin": gtin, "count": missing, "who": "staff"}, says))
-    return Visit(zone, tuple(steps), {})
+    return Visit(zone, tuple(steps), {}, restocks=True)
 
 
 def _shelves(layout: dict[str, Any], state: dict[str, Any], zone: str) -> _Shelves:
@@ -225,7 +226,7 @@ def _give_back(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step
 
 async def play(
     visitor: Hand, visit: Visit, *, reader: str, code: str, hold_s: float = 0.8, pace: float = 1.0, closing_pause_s: float = 1.2
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any]]:
     """Show the code, open, do the steps, close and leave; each as it is done, the last with the true ``cart``.
 
     Raises CannotDo where the door does not open, or something cannot be done; then the door is shut again.
@@ -238,8 +239,9 @@ async def play(
         if str(refusal) != "locked":
             raise
         raise CannotDo(f"the door of {visit.zone} stayed locked for {NO_ENTRY_S:.0f} s after the code was shown") from None
-    await asyncio.sleep(DOOR_SWINGS_S)
+    # Said as the door gives way and not when it stands open, or the store's word of the open door would come first.
     yield {"says": "opens the door", "did": {"do": "open", "zone": visit.zone}}
+    await asyncio.sleep(DOOR_SWINGS_S)
     try:
         for step in visit.steps:
             yield await _do(visitor, step, pace)
@@ -250,7 +252,7 @@ async def play(
     yield await _do(visitor, Step(closing_pause_s, {"do": "close", "zone": visit.zone}, "closes the door"), pace)
     items = (await visitor.do("leave"))["items"]
     cart = dict(Counter(item["gtin"] for item in items))
-    yield {"says": "leaves" if items else "leaves with nothing", "did": {"do": "leave"}, "cart": cart, "items": items}
+    yield {"says": "leaves" if items or visit.restocks else "leaves with nothing", "did": {"do": "leave"}, "cart": cart, "items": items}
 
 
 async def _do(visitor: Hand, step: Step, pace: float) -> dict[str, Any]:

@@ -36,6 +36,9 @@ BETWEEN_SHOPPERS_S = 4.0
 STORE = "cabinet.toml"
 PREFIX = "smartstore-demo-"
 LOCK = "running"
+STAFF = "The staff"
+RESTOCK_FROM = 1 / 3
+"""The part of the slots that is empty when staff comes to fill them up."""
 SHOPPERS = ("Anna", "Ben", "Chiara", "Dario", "Elif", "Finn", "Greta", "Hugo")
 
 
@@ -171,6 +174,9 @@ async def _demo(demo: Demo, teller: Teller, shoppers: int, pace: float, seed: in
             teller.say(teller.times)
             number = 0
             while not shoppers or number < shoppers:
+                if len(teller.empty) >= RESTOCK_FROM * len(demo.configuration.layout.slot):
+                    await _restock(demo, teller, pace)
+                    await asyncio.sleep(BETWEEN_SHOPPERS_S * pace)
                 await _shopper(demo, teller, number, pace, seed)
                 number += 1
                 if not shoppers or number < shoppers:
@@ -206,9 +212,23 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
     if number == 0:
         arguments += ["--takes", "2", "--returns", "1"]
     teller.say(f"{name} arrives with a code on the phone.")
+    code = entry_code(demo.configuration.layout, demo.key, name.lower(), age=30)
+    truth = await _visit(demo, teller, name, code, *arguments)
+    if truth is not None:
+        teller.bill(name, truth)
+
+
+async def _restock(demo: Demo, teller: Teller, pace: float) -> None:
+    """Staff fills up what shoppers have emptied, with a code for that."""
+    teller.say(f"{STAFF} comes to fill the shelves up: {len(teller.empty)} of {len(demo.configuration.layout.slot)} slots are empty.")
+    code = entry_code(demo.configuration.layout, demo.key, "staff", purpose="restock")
+    await _visit(demo, teller, STAFF, code, "--restock", "--pace", str(pace))
+
+
+async def _visit(demo: Demo, teller: Teller, name: str, code: str, *arguments: str) -> dict[str, int] | None:
+    """What the hand holds after a visit that the store has told the end of; None where it came to nothing."""
     teller.ended.clear()
     truth: dict[str, int] | None = None
-    code = entry_code(demo.configuration.layout, demo.key, name.lower(), age=30)
     async with contextlib.aclosing(visit(demo.control, code, *arguments)) as steps:
         async for step in steps:
             if "error" in step:
@@ -217,8 +237,8 @@ async def _shopper(demo: Demo, teller: Teller, number: int, pace: float, seed: i
                 teller.person(name, step["says"])
             truth = step.get("cart", truth)
     if truth is not None:
-        await _within(UP_WITHIN_S, teller.ended, f"there was no bill for {name}", demo)
-        teller.bill(name, truth)
+        await _within(UP_WITHIN_S, teller.ended, f"the store told no end of the visit of {name}", demo)
+    return truth
 
 
 async def _listen(client: aiomqtt.Client, root: str, teller: Teller) -> None:

@@ -32,6 +32,7 @@ BILL_WITHIN_S = 10.0
 TRIES = 4
 """Of a code that is denied because the store is busy: a store that has just started first weighs every plate."""
 WHO = "The shopper"
+STAFF = "The staff"
 MOST_SEEDS = 1_000_000
 
 
@@ -134,7 +135,7 @@ async def _visit(teller: Teller, control: Path, code: str, arguments: list[str])
             refusal = step.get("error")
             truth = step.get("cart", truth)
             if refusal is None:
-                teller.person(WHO, step["says"])
+                teller.person(STAFF if "--restock" in arguments else WHO, step["says"])
     return refusal, truth
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ class Teller:
         self._online = False
         self._shut = False
         self._weighed = {slot.id: False for slot in configuration.layout.slot}
+        self._counts: dict[str, int | None] = {}
         self._cart: list[dict[str, Any]] = []
         self._review: list[str] = []
 
@@ -36,6 +37,11 @@ class Teller:
     def times(self) -> str:
         """In which time zone the story is told."""
         return f"Times are the store's ({self._timezone.key})."
+
+    @property
+    def empty(self) -> list[str]:
+        """The slots on which, as far as the store has told, nothing stands."""
+        return sorted(slot for slot, count in self._counts.items() if count == 0)
 
     def say(self, text: str) -> None:
         """A sentence of the demo's own."""
@@ -52,7 +58,8 @@ class Teller:
         elif topic.startswith("zone/"):
             self._shut = payload["door"] == "closed"
         elif topic.startswith("slot/"):
-            self._weighed[topic.removeprefix("slot/")] = payload["trusted"]
+            slot = topic.removeprefix("slot/")
+            self._weighed[slot], self._counts[slot] = payload["trusted"], payload["count"]
         elif topic.startswith("event/"):
             self._event(payload)
         if self._online and self._shut and all(self._weighed.values()):
@@ -98,6 +105,19 @@ class Teller:
     def _clock(self) -> str:
         return datetime.now(UTC).astimezone(self._timezone).strftime("%H:%M:%S")
 
+    def _over(self, data: dict[str, Any]) -> str:
+        """The end of a visit: what is to be paid, or what staff has put there."""
+        if data["purpose"] == "restock":
+            return f"the visit is over: {self._filled(data['restock'] or ())}"
+        return f"the visit is over: {items(sum(line['quantity'] for line in data['cart']))}, {self._money(data['total_minor'])}"
+
+    def _filled(self, lines: Iterable[dict[str, Any]]) -> str:
+        changed = [line for line in lines if line["difference"]]
+        up = [f"{line['difference']} {self._name(line['gtin'])} on {line['slot']}" for line in changed if line["difference"] > 0]
+        down = [f"{-line['difference']} {self._name(line['gtin'])} from {line['slot']}" for line in changed if line["difference"] < 0]
+        parts = [*(["filled up: " + ", ".join(up)] if up else []), *(["taken away: " + ", ".join(down)] if down else [])]
+        return "; ".join(parts) or "nothing was filled up"
+
     def _item(self, data: dict[str, Any], verb: str) -> str:
         sure = certainty(data["confidence"])
         return (
@@ -114,9 +134,7 @@ _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "door.locked": lambda teller, data: "the door is locked" + (", the bolt is out" if data["observed"] == "locked" else ""),
     "session.item_taken": lambda teller, data: teller._item(data, "taken from"),
     "session.item_returned": lambda teller, data: teller._item(data, "back on"),
-    "session.ended": lambda teller, data: (
-        f"the visit is over: {items(sum(line['quantity'] for line in data['cart']))}, {teller._money(data['total_minor'])}"
-    ),
+    "session.ended": lambda teller, data: teller._over(data),
     "stock.low": lambda teller, data: f"slot {data['slot']} runs low: {data['count']} left",
     "stock.out": lambda teller, data: f"slot {data['slot']} is empty",
     "stock.misplaced": lambda teller, data: f"{teller._name(data['gtin'])} stands in the wrong place, on {data['slot']}",

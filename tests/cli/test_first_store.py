@@ -99,7 +99,10 @@ async def test_a_newcomer_gets_to_a_purchase_with_the_commands_of_the_walk_throu
             said = await here.types(look_back)
             assert "session.ended" in said
             assert "sound: epoch" in said
-            assert "puts 1 of Podere Sereno Chianti 75 cl on A1" in said
+            assert "The staff puts 1 of Podere Sereno Chianti 75 cl on A1." in said
+            assert "-> the visit is over: filled up: 1 Podere Sereno Chianti 75 cl on A1, 1 Quinta da Gralha Tawny 50 cl on C1\n" in said
+            assert "The staff leaves.\n" in said
+            assert "EUR" not in said[said.index("may restock") :]
             assert store.returncode is None
         assert "the journal is" in log.read_text()
         assert "journal.simulated.db" in log.read_text()

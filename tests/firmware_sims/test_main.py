@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import serial
 from pymodbus.client import AsyncModbusSerialClient
 
 from firmware_sims.control import CannotDo, Hand, hand
+from firmware_sims.shopper import Visit, play
 from tests.firmware_sims.store import ROSSO, write_store
 
 LIMIT_S = 20.0
@@ -182,7 +183,7 @@ async def test_a_shopper_shops_and_says_the_truth_about_the_basket(sims: Sims, s
     gone = sum(before[slot]["count"] - after[slot]["count"] for slot in ("A1", "A2"))
     assert gone == sum(lines[-1]["cart"].values()) == 1
     status, lines = await play_shopper(sims, "--restock", "--pace", "0.05")
-    assert status == 0
+    assert (status, lines[-1]["says"]) == (0, "leaves")
     assert [(await shopper.state())["slots"][slot]["count"] for slot in ("A1", "A2")] == [6, 4]
     assert ROSSO in (await shopper.do("layout"))["products"]
 
@@ -255,6 +256,25 @@ async def test_a_hand_that_cannot_be_is_refused_with_its_name(tmp_path: Path) ->
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     _, said = await process.communicate()
     assert (process.returncode, said.decode()) == (2, f"{wanted}: No such file or directory\n")
+
+
+async def test_a_socket_on_which_somebody_answers_is_not_taken_away(tmp_path: Path) -> None:
+    wanted = tmp_path / "hand"
+    config = write_store(tmp_path)
+    async with simulated(config, "--control", str(wanted)):
+        command = (sys.executable, "-m", "firmware_sims", str(config), "--dir", str(tmp_path / "second"), "--control", str(wanted))
+        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        _, said = await process.communicate()
+        assert (process.returncode, said.decode()) == (2, f"{wanted}: Address already in use\n")
+        async with hand(wanted) as shopper:
+            assert (await shopper.state())["zones"]["fridge"]["door"] == "closed"
+
+
+async def test_a_shopper_says_that_the_door_opens_before_it_has_swung_open(shopper: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_sims.shopper.DOOR_SWINGS_S", 10 * LIMIT_S)
+    await shopper.do("force", zone="fridge")
+    async with asyncio.timeout(LIMIT_S), aclosing(play(shopper, Visit("fridge", (), {}), reader="fridge-qr", code="CODE")) as steps:
+        assert [(await anext(steps))["says"] for _ in range(2)] == ["shows a code at the door", "opens the door"]
 
 
 async def test_ends_cleanly_when_its_parent_is_gone(tmp_path: Path) -> None:
