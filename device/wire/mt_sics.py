@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from device.wire.lines import Lines
 from device.wire.noise import Noise
@@ -20,7 +21,7 @@ LONGEST_LINE = 128
 """No answer of levels 0 and 1 comes near it. What has no end for longer is noise, soon enough to say what it looks like."""
 
 REMEMBERED = 16
-"""A plate at rest says one or two things over and over: so many pieces of a stream are known by heart, then all are forgotten."""
+"""A plate at rest says one or two things over and over: so many pieces of a stream, none over ``LONGEST_LINE``, are known by heart."""
 
 _WEIGHED = rb"S ([SD]) (?=.{10} \S)( *[+-]?[0-9]+(?:\.[0-9]+)?) ([A-Za-z%/]{1,5})"
 _WEIGHT = re.compile(_WEIGHED)
@@ -38,24 +39,17 @@ class Decoder:
     def __init__(self) -> None:
         self._lines = Lines(LONGEST_LINE)
         self._begun = False
-        self._known: dict[bytes, list[Message | Noise]] = {}
+        self._known = lru_cache(REMEMBERED)(_weights)
 
     def feed(self, data: bytes) -> Sequence[Message | Noise]:
         """What ``data`` completes."""
         out: list[Message | Noise] = []
         if not self._begun:
-            if data in self._known:
-                return self._known[data]
-            # Nearly all that a scale ever says: whole lines with a weight. The rest is cut and looked at below.
-            begin = 0
-            while match := _WHOLE.match(data, begin):
-                word, value, unit = match.groups()
-                out.append(Weight(float(value), "g" if unit == b"g" else unit.decode("ascii"), word == b"S"))
-                begin = match.end()
-            if begin == len(data):
-                self._remember(data, out)
+            weights, end = self._known(data) if len(data) <= LONGEST_LINE else _weights(data)
+            out += weights
+            if end == len(data):
                 return out
-            data = data[begin:]
+            data = data[end:]
         for line in self._lines.feed(data):
             message = line if isinstance(line, Noise) else _message(line)
             if isinstance(message, Noise) and isinstance(line, bytes):
@@ -65,17 +59,21 @@ class Decoder:
         self._begun = self._lines.pending
         return out
 
-    def _remember(self, data: bytes, said: list[Message | Noise]) -> None:
-        if len(data) > LONGEST_LINE:
-            return
-        if len(self._known) == REMEMBERED:
-            self._known.clear()
-        self._known[data] = said
-
 
 def request(command: str) -> bytes:
     """A command as sent, e.g. ``SIR``."""
     return command.encode("ascii") + b"\r\n"
+
+
+def _weights(data: bytes) -> tuple[tuple[Weight, ...], int]:
+    """The whole lines with a weight that ``data`` begins with, nearly all that a scale ever says, and where they end."""
+    weights: list[Weight] = []
+    end = 0
+    while match := _WHOLE.match(data, end):
+        word, value, unit = match.groups()
+        weights.append(Weight(float(value), "g" if unit == b"g" else unit.decode("ascii"), word == b"S"))
+        end = match.end()
+    return tuple(weights), end
 
 
 def _behind_noise(line: bytes) -> list[Message | Noise]:
