@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from device.store import cabinet, rooms
+from device.store.visits import cabinet, rooms
 
 HERE = Path(__file__).parent
 
@@ -34,7 +34,7 @@ def pages() -> dict[Path, str]:
 
 def _page(title: str, module: ModuleType, before: str, what: str, tables: Mapping[str, Mapping[tuple[Any, Any], Any]]) -> str:
     _, _, thoughts = (module.__doc__ or "").partition(before)
-    source = f"device/store/{module.__name__.rpartition('.')[2]}.py"
+    source = module.__name__.replace(".", "/") + ".py"
     parts = [
         f"# {title}",
         f"Drawn from `{source}` by `python docs/draw_cabinet.py`; do not edit.",

@@ -25,8 +25,8 @@ from device.journal import Journal
 from device.journal.reading import newest_event, open_archive
 from device.recording import Header
 from device.sensing import Calibration
-from device.store import authentication, codes
-from device.store.state import State
+from device.store.access import authentication, codes
+from device.store.memory.state import State
 from device.store.store import Trust
 
 log = logging.getLogger("smartstore")

@@ -24,9 +24,10 @@ from device.domain.moment import Moment
 from device.domain.products import Product
 from device.domain.readings import ContactReading, DeviceUp, TagReading, TagRound, WeightReading
 from device.sensing import Sensing, identify
-from device.store import authentication, codes, inputs
+from device.store import inputs
+from device.store.access import authentication, codes
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Input, Store, Trust
 from firmware_sims import goods
 from firmware_sims.physics import Plate, PlateNature

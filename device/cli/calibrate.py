@@ -28,8 +28,8 @@ from device.errors import StoreError
 from device.journal import Journal
 from device.journal.reading import holder
 from device.sensing.quality import Calibrated, calibrated, level_at_rest
-from device.store import notes
-from device.store.notes import Record
+from device.store.memory import notes
+from device.store.memory.notes import Record
 
 MEASURE_S = 3.0
 """So much of a plate at rest makes a level; of a slow scale, 10 samples."""

@@ -16,8 +16,8 @@ from device.config.lint import lint
 from device.domain.layout import Device, Foreign, ForeignInput, GpioInput, ModbusInput, OsdpInput, Zone
 from device.drivers import DRIVERS, Kind, missing_library
 from device.errors import ConfigError, Fault
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 
 
 @click.command("check")

@@ -24,7 +24,7 @@ from device.domain.events import (
 from device.domain.moment import Moment
 from device.journal.reading import rows_after
 from device.store.cold.statement import Account, account
-from device.store.history import Span
+from device.store.memory.history import Span
 
 _TOLD = (ExcursionStarted, ExcursionEnded, AlarmRaised, AlarmCleared, SalesStopped, SalesResumed)
 _TYPES = frozenset(kind.TYPE for kind in (*_TOLD, TemperatureRecorded, ClockCorrelated))

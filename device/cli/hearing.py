@@ -26,7 +26,7 @@ from device.journal.schema import EVIDENCE_TYPE
 from device.recording import Keyframe, Taken, read_trace
 from device.sensing.scale import calibrations_of as configured_calibrations
 from device.sensing.weight import Calibration
-from device.store.state import State
+from device.store.memory.state import State
 from device.supervise import supervise
 
 KINDS: tuple[Kind, ...] = ("lock", "scale", "rfid", "thermometer", "reader", "input")

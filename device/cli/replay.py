@@ -27,7 +27,7 @@ from device.engine.playback import Player
 from device.errors import StoreError
 from device.recording import Entry, Header, Trace, read_trace
 from device.sensing.scale import calibrations_of
-from device.store.notes import Record
+from device.store.memory.notes import Record
 
 GZIP = b"\x1f\x8b"
 LONE_SCALE = "scale"

@@ -20,7 +20,7 @@ from device.domain.commands import COMMANDS, PHYSICAL, Arguments
 from device.domain.jws import MAX_BYTES, BadToken, SigningKey, sign, strict_object, thumbprint
 from device.domain.layout import Layout
 from device.errors import UplinkDown
-from device.store.authentication import LONGEST_S, PUBLIC_ID
+from device.store.access.authentication import LONGEST_S, PUBLIC_ID
 
 STATUS_WAIT_S = 2.0
 """How long the retained status may take to come; without one the command is sent without a challenge."""

@@ -19,7 +19,7 @@ from device.engine.records import dump_state, in_use, row_of
 from device.errors import JournalFull
 from device.journal import Evidence, Journal, Room, Row, Trace, encode
 from device.store.inputs import BrokerState, ClockState, JournalRoom, NewChallenge, Overload, SubjectForgotten, Tick
-from device.store.notes import Record
+from device.store.memory.notes import Record
 from device.store.store import Input
 
 log = logging.getLogger("smartstore.engine")

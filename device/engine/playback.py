@@ -19,9 +19,9 @@ from device.engine.records import dump_state, restore
 from device.recording import Entry, Header, Keyframe, Taken
 from device.sensing import Calibration, Sensing, identify
 from device.store.inputs import Begin, Tick
-from device.store.notes import Record
+from device.store.memory.notes import Record
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Input, Store, Trust
 
 LEAST_STEP_S = 0.001

@@ -10,9 +10,9 @@ from device.domain.envelope import EVENTS, Origin, adapter, data_of, parse, reco
 from device.domain.events import Event
 from device.domain.moment import Moment
 from device.journal import Row
-from device.store.fold import apply
-from device.store.notes import NOTES, Record
-from device.store.state import State
+from device.store.memory.fold import apply
+from device.store.memory.notes import NOTES, Record
+from device.store.memory.state import State
 
 _EVENT_TYPES = frozenset(get_args(Event))
 

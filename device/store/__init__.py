@@ -1,7 +1,6 @@
 """What happens in the store: facts and commands in, events and effects out. Pure: time comes in with the input, nothing is awaited.
 
-Reading order: ``state`` (what a store knows), ``notes`` and ``fold`` (the only way it changes), ``plan`` (what the configuration
-says), ``cabinet`` (the table of a session's life), then what its rows do: ``doors``, ``sessions``, ``shelves``, ``basket``, ``tags``,
-``stock``, ``alarms``. ``codes`` and ``authentication`` say who may, ``entrance`` and ``commands`` what they get, ``views`` what others
-see; ``store`` puts them together.
+Reading order: ``memory`` (what a store knows, and the only way it changes), ``plan`` (what the configuration says), ``turn`` (one input
+in the making), ``visits`` (somebody comes, shops and leaves), ``goods`` (what was taken and what is left), ``access`` (who may),
+``cold`` (the temperatures), ``commands`` (what is asked from afar), ``views`` (what others see); ``store`` puts them together.
 """

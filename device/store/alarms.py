@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device.domain.events import AlarmCleared, AlarmKind, AlarmRaised
-from device.store.state import Alarm
+from device.store.memory.state import Alarm
 from device.store.turn import Turn
 
 CLEARED_BY_PEOPLE: frozenset[AlarmKind] = frozenset(

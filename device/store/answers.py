@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from device.domain.effects import Reply
 from device.domain.events import CommandDone, CommandFailed, CommandWasRefused
-from device.store.state import SeenCommand
+from device.store.memory.state import SeenCommand
 from device.store.turn import Turn
 
 Status = Literal["accepted", "done", "refused", "failed"]

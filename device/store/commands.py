@@ -13,14 +13,16 @@ from device.domain.law import forbids
 from device.domain.names import Names
 from device.domain.products import Product
 from device.errors import CommandRefused
-from device.store import alarms, answers, devices, doors, orders, rooms, sales, sessions, stock, views
+from device.store import alarms, answers, devices, sales, views
 from device.store.cold import ColdStore
-from device.store.entrance import is_busy
-from device.store.fold import calibration_key
-from device.store.notes import Calibrated, CatalogueSet, ExpirySet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
+from device.store.goods import orders, stock
+from device.store.memory.fold import calibration_key
+from device.store.memory.notes import Calibrated, CatalogueSet, ExpirySet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
+from device.store.memory.state import Calibration, State
 from device.store.plan import product_of
-from device.store.state import Calibration, State
 from device.store.turn import Turn
+from device.store.visits import doors, rooms, sessions
+from device.store.visits.entrance import is_busy
 
 PER_GRAM_RANGE = (0.5, 2.0)
 """A calibration may change a plate's factor by so much; more means that the known weight is not what stands on it."""

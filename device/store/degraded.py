@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from device.domain.degraded import FaultName, asks_review, mode_with
 from device.domain.events import AlarmKind, ZoneModeChanged
-from device.store import basket
+from device.store.goods import basket
 from device.store.turn import Turn
 
 Sees = Callable[[Turn, str], bool | None]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from device.domain.events import DeviceDegradedEvent, DeviceLostEvent, DeviceRecovered
 from device.domain.facts import DeviceDegraded, DeviceLost, DeviceOnline, InputChanged
-from device.store import alarms, doors, rooms, sales, sessions
-from device.store.notes import FireChanged
+from device.store import alarms, sales
+from device.store.memory.notes import FireChanged
 from device.store.turn import Turn
+from device.store.visits import doors, rooms, sessions
 
 
 def online(turn: Turn, fact: DeviceOnline) -> None:

@@ -13,8 +13,8 @@ from device.domain.law import SalesRule, pickup_opening, sales_opening
 from device.domain.layout import Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Slot, Zone
 from device.domain.opening import ALWAYS, Opening
 from device.domain.products import Product
-from device.store.fold import calibration_key
-from device.store.state import Calibration, State
+from device.store.memory.fold import calibration_key
+from device.store.memory.state import Calibration, State
 
 SPREAD = 0.01
 """Item spread as a share of the weight, where the catalogue has none."""

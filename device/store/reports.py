@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from device.domain.events import ProductEngagement, ShelfEngagement, StockLine, StockReported
-from device.store import expiry
-from device.store.tally import Flow
+from device.store.goods import expiry
+from device.store.memory.tally import Flow
 from device.store.turn import Turn
 
 HOUR_S = 3600.0

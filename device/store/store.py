@@ -15,36 +15,17 @@ from device.domain.facts import Fact
 from device.domain.identification import Identify
 from device.domain.moment import Moment
 from device.domain.names import AS_THEY_ARE, KEEP_AFTER_EXPIRY_S, Names
-from device.store import (
-    alarms,
-    answers,
-    authentication,
-    basket,
-    codes,
-    commands,
-    degraded,
-    devices,
-    doors,
-    entrance,
-    inputs,
-    kinds,
-    orders,
-    reports,
-    rooms,
-    sales,
-    sessions,
-    shelves,
-    tags,
-    views,
-    visits,
-)
-from device.store.authentication import Challenge, Refusal
+from device.store import alarms, answers, commands, degraded, devices, inputs, reports, sales, views
+from device.store.access import authentication, codes
+from device.store.access.authentication import Challenge, Refusal
 from device.store.cold import ColdStore
+from device.store.goods import basket, orders, shelves, tags
 from device.store.inputs import Happening
-from device.store.notes import CatalogueSet, CommandSeen, Forgotten, PlanogramSet, Rebased, ReceiptsFrom, Record
+from device.store.memory.notes import CatalogueSet, CommandSeen, Forgotten, PlanogramSet, Rebased, ReceiptsFrom, Record
+from device.store.memory.state import Live, State
 from device.store.plan import Plan
-from device.store.state import Live, State
 from device.store.turn import Turn
+from device.store.visits import doors, entrance, kinds, rooms, sessions, visits
 
 Input = Fact | InboundCommand | Happening
 

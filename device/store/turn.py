@@ -12,10 +12,10 @@ from device.domain.identification import Identify
 from device.domain.layout import Zone
 from device.domain.moment import Moment
 from device.domain.names import AS_THEY_ARE, Names
-from device.store import fold
-from device.store.notes import LockOrdered, Note, Record, TimerSet
+from device.store.memory import fold
+from device.store.memory.notes import LockOrdered, Note, Record, TimerSet
+from device.store.memory.state import Live, LockState, SlotState, State, ZoneState
 from device.store.plan import Plan
-from device.store.state import Live, LockState, SlotState, State, ZoneState
 
 
 class Turn:

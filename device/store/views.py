@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from device.domain.envelope import data_of
-from device.store import doors, expiry, orders, sales
+from device.store import sales
 from device.store.cold import ColdStore
-from device.store.state import Session
+from device.store.goods import expiry, orders
+from device.store.memory.state import Session
 from device.store.turn import Turn
+from device.store.visits import doors
 
 
 def zone_view(turn: Turn, cold: ColdStore, zone_id: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from device.domain.envelope import Origin
 from device.engine.records import row_of
 from device.journal import Journal
 from device.store import inputs
-from device.store.history import Span
+from device.store.memory.history import Span
 from firmware_sims.physics import Fridge
 from tests.journal.writing import edit
 from tests.store.shop import NOON, Shop

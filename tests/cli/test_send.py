@@ -22,7 +22,7 @@ from device.cli.signing import now
 from device.domain.commands import Command, InboundCommand, ZoneAndReason
 from device.domain.jws import SigningKey
 from device.domain.moment import Moment
-from device.store.authentication import Challenge, Refusal, Rules, authenticate
+from device.store.access.authentication import Challenge, Refusal, Rules, authenticate
 from tests.mosquitto import Mosquitto
 
 KEY = SigningKey(bytes(range(32)))

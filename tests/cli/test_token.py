@@ -14,7 +14,7 @@ from device.cli import smartstore
 from device.cli.signing import now
 from device.domain.jws import SigningKey, decode, sign, verify
 from device.domain.moment import Moment
-from device.store.codes import Denial, Entrance, Grant, Rules, judge
+from device.store.access.codes import Denial, Entrance, Grant, Rules, judge
 
 KEY = SigningKey(bytes(range(32)))
 ORDER = {"id": "o-1", "lines": [{"gtin": "06901234567892", "quantity": 2}]}

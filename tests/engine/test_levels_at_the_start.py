@@ -15,8 +15,8 @@ from device.engine.records import restore
 from device.journal import Journal, Row
 from device.sensing import Sensing, identify
 from device.store.inputs import Begin, JournalRoom, Overload
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Store
 from tests.store.shop import ORIGIN, PRODUCTS, Shop, layout
 

@@ -32,7 +32,7 @@ from device.domain.readings import DeviceUp, Reading, WeightReading
 from device.errors import ConfigError
 from device.journal import trace as evidence
 from device.recording import encode, encode_header, read_trace
-from device.store import authentication, codes
+from device.store.access import authentication, codes
 from device.uplink.inbound import read_receipt
 from device.web.exchange import Answer, Ask, Exchange
 from tests.capture import capture

@@ -19,9 +19,9 @@ from device.engine.playback import Player, keyframe
 from device.recording import Entry, read_trace
 from device.sensing import Sensing, identify
 from device.store.inputs import Begin, Tick
-from device.store.notes import Record
+from device.store.memory.notes import Record
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Store
 from tests.recording.recordings import PRODUCT, UPTIME, WALL, days, header, layout, write
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from device.store.codes import card_hmac
+from device.store.access.codes import card_hmac
 from tests.mosquitto import free_port
 from tests.scenarios.rig import CONFIG, Rig, rig
 from tests.web.visitor import Watcher, ask, get

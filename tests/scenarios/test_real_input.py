@@ -21,9 +21,10 @@ from device.drivers.dialogue import Turn
 from device.drivers.mt_sics import MtSicsDialogue
 from device.engine.core import Core
 from device.sensing import Sensing, identify
-from device.store import authentication, codes, inputs
+from device.store import inputs
+from device.store.access import authentication, codes
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Input, Store, Trust
 from firmware_sims.mt_sics import MtSicsScale as ScaleFirmware
 from firmware_sims.sim import Recorded

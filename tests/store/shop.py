@@ -18,10 +18,12 @@ from device.domain.moment import Moment, in_ms
 from device.domain.products import Product
 from device.engine.records import record_from, row_of
 from device.sensing import identify
-from device.store import authentication, codes, fold, inputs
-from device.store.notes import Record
+from device.store import inputs
+from device.store.access import authentication, codes
+from device.store.memory import fold
+from device.store.memory.notes import Record
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Input, Store, Trust
 
 RIESLING = "04006381333931"

@@ -14,8 +14,8 @@ from device.domain.cards import Card
 from device.domain.commands import Command, InboundCommand
 from device.domain.jws import SigningKey
 from device.domain.moment import Moment
-from device.store import authentication, codes
-from device.store.codes import Cards, Entrance, Grant, judge
+from device.store.access import authentication, codes
+from device.store.access.codes import Cards, Entrance, Grant, judge
 
 MANUAL = Path(__file__).parents[2].joinpath("docs/access.md").read_text("utf-8")
 KEY = SigningKey(bytes(range(32)))

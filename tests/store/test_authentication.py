@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from device.domain.commands import COMMANDS, PHYSICAL, Command, InboundCommand, Unlock
 from device.domain.jws import MAX_BYTES, SigningKey, sign
 from device.domain.moment import Moment
-from device.store.authentication import Challenge, Reason, Refusal, Rules, authenticate, response_topic
+from device.store.access.authentication import Challenge, Reason, Refusal, Rules, authenticate, response_topic
 
 OURS = SigningKey(bytes(32))
 FORGER = SigningKey(bytes(range(32)))

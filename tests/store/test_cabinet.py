@@ -6,10 +6,10 @@ import importlib.util
 from pathlib import Path
 from typing import get_args
 
-from device.store import rooms
-from device.store.cabinet import TABLE, Action, Trigger
-from device.store.sessions import _ACTIONS
-from device.store.state import Phase
+from device.store.memory.state import Phase
+from device.store.visits import rooms
+from device.store.visits.cabinet import TABLE, Action, Trigger
+from device.store.visits.sessions import _ACTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

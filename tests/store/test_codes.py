@@ -18,7 +18,7 @@ from device.domain.hours import parse_hours
 from device.domain.jws import SigningKey, seal, sign
 from device.domain.moment import Moment
 from device.domain.opening import Opening
-from device.store.codes import (
+from device.store.access.codes import (
     FAILURES,
     REASONS,
     WINDOW_S,

@@ -8,7 +8,7 @@ import pytest
 
 from device.domain import facts
 from device.domain.layout import Layout
-from device.store.state import Batch
+from device.store.memory.state import Batch
 from tests.store.shop import COLA, PRODUCTS, RIESLING, Shop, layout, names
 
 TWIN = "09520000001018"

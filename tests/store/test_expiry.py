@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from device.store.state import Expiry
+from device.store.memory.state import Expiry
 from tests.store.shop import COLA, GIN, RIESLING, Shop, layout, names
 
 DAY_S = 86_400.0

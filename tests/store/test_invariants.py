@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from device.domain import facts
 from device.domain.effects import DriveLock
 from device.domain.events import SessionStarted
-from device.store.notes import LockOrdered
+from device.store.memory.notes import LockOrdered
 from tests.store.shop import COLA, RIESLING, Shop
 
 GRAMS = {"a": (RIESLING, 1250.0), "b": (COLA, 355.0)}

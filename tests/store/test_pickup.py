@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from device.domain import facts
 from device.domain.kinetic import mean_kinetic
-from device.store import orders
 from device.store.cold.statement import account
-from device.store.history import FINE, MOST, Span, add, join
+from device.store.goods import orders
+from device.store.memory.history import FINE, MOST, Span, add, join
 from tests.store.shop import COLA, RIESLING, Shop
 
 ORDER = {"id": "o1", "lines": [{"gtin": COLA, "quantity": 2}]}

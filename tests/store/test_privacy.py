@@ -7,9 +7,9 @@ from typing import Any
 from device.domain.effects import ForgetSubject
 from device.engine.records import dump_state, record_from, row_of
 from device.journal.aliases import Names
-from device.store import fold
 from device.store.inputs import SubjectForgotten
-from device.store.state import State
+from device.store.memory import fold
+from device.store.memory.state import State
 from tests.store.shop import ORIGIN, Shop
 
 ANNA, JTI = "anna.abendstern-4711", "code-of-anna-0815"

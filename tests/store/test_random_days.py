@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from device.domain import facts
 from device.domain.layout import Layout
 from device.store import inputs
-from device.store.notes import LockOrdered
-from device.store.state import ZoneState
+from device.store.memory.notes import LockOrdered
+from device.store.memory.state import ZoneState
 from tests.store.shop import COLA, RIESLING, Shop, layout
 
 GRAMS = {"a": (RIESLING, 1250.0), "b": (COLA, 355.0)}

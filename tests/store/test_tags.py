@@ -11,7 +11,7 @@ import pytest
 from device.domain import facts
 from device.domain.epc import gtin_of
 from device.domain.layout import Layout, RfidReader
-from device.store.tags import OWED_S
+from device.store.goods.tags import OWED_S
 from firmware_sims.epc import sgtin96
 from tests.store.shop import COLA, GIN, PRODUCTS, RIESLING, Shop, layout, names
 from tests.store.test_rooms import Room, room

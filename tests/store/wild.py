@@ -17,11 +17,14 @@ from device.domain.moment import Moment, in_ms
 from device.domain.products import Product
 from device.engine.records import dump_state, record_from, restore, row_of
 from device.sensing import identify
-from device.store import authentication, codes, fold, inputs, kinds
-from device.store.notes import LockOrdered, Record, VisitorMoved
+from device.store import inputs
+from device.store.access import authentication, codes
+from device.store.memory import fold
+from device.store.memory.notes import LockOrdered, Record, VisitorMoved
+from device.store.memory.state import State
 from device.store.plan import Plan
-from device.store.state import State
 from device.store.store import Input, Store, Trust
+from device.store.visits import kinds
 from tests.store.shop import COLA, EPOCH, GIN, KEY, ORIGIN, PRODUCTS, RIESLING, Shop, plain_state
 from tests.store.wild_layouts import GTINS, a_store, layout_of, reloaded
 

@@ -11,7 +11,7 @@ import pytest
 
 from device.domain import events
 from device.domain.events import Event
-from device.store.state import Alarm
+from device.store.memory.state import Alarm
 from device.web.picture import SHOWN
 from tests.web.browser import Browser
 from tests.web.fed import BOTH, DEVICE, GIN, LAYOUT, PULSE, SLOT, WINE, ZONE, furnished, journalled, products, served

@@ -11,9 +11,9 @@ import pytest
 from device.domain import events
 from device.domain.envelope import EVENTS
 from device.domain.events import AlarmKind, EndReason, Event, Purpose, ReviewReason, StartReason
-from device.store.codes import REASONS
-from device.store.state import Alarm
-from device.store.stock import Cause
+from device.store.access.codes import REASONS
+from device.store.goods.stock import Cause
+from device.store.memory.state import Alarm
 from device.web import Picture, words
 from device.web.picture import SHOWN
 from device.web.sentences import Tone, sentence

@@ -11,8 +11,8 @@ from device.domain.layout import ZoneTemperature
 from device.store import alarms, sales
 from device.store.cold.limits import Limits
 from device.store.cold.outlook import Outlook
-from device.store.history import Interval
-from device.store.notes import ExcursionGone, TimerSet
+from device.store.memory.history import Interval
+from device.store.memory.notes import ExcursionGone, TimerSet
 from device.store.turn import Turn
 
 LEAST_GAP_S = 1.0

@@ -14,7 +14,7 @@ from typing import Literal
 from device.domain.events import AlarmKind, ExcursionEnded, ExcursionStarted
 from device.domain.layout import ZoneTemperature
 from device.store import alarms
-from device.store.notes import ExcursionGrew
+from device.store.memory.notes import ExcursionGrew
 from device.store.turn import Turn
 
 BACK_CELSIUS = 0.2

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from device.domain.events import ColdChain
 from device.domain.kinetic import mean_kinetic
-from device.store.history import Span
+from device.store.memory.history import Span
 from device.store.turn import Turn
 
 AT_MOST_S = 30 * 86_400.0

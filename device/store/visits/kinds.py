@@ -3,9 +3,9 @@ has no deadline left."""
 
 from __future__ import annotations
 
-from device.store import doors, rooms, visits
-from device.store.notes import PhaseChanged
+from device.store.memory.notes import PhaseChanged
 from device.store.turn import Turn
+from device.store.visits import doors, rooms, visits
 
 
 def misfits(turn: Turn, zone: str) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from device.domain.events import Alternative, CartLine, ItemReturned, ItemTaken, ReviewReason
 from device.domain.identification import Identification, Move, Step, Story, TagCount, Told
-from device.store import alarms, batches, stock
-from device.store.candidates import on_slot
-from device.store.notes import ReviewAdded, StepNoted
-from device.store.state import Pick, Session
+from device.store import alarms
+from device.store.goods import batches, stock
+from device.store.goods.candidates import on_slot
+from device.store.memory.notes import ReviewAdded, StepNoted
+from device.store.memory.state import Pick, Session
 from device.store.turn import Turn
 
 REVISE_FROM = 0.9

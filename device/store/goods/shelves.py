@@ -5,9 +5,10 @@ from __future__ import annotations
 from device.domain.events import DeviceDegradedEvent, DeviceRecovered
 from device.domain.facts import PlateMoving, PlateQuiet, PlateTrusted, PlateUntrusted, WeightStep
 from device.domain.identification import Step
-from device.store import alarms, basket, ledger, stock, tags
-from device.store.fold import part_of_device
-from device.store.state import Session
+from device.store import alarms
+from device.store.goods import basket, ledger, stock, tags
+from device.store.memory.fold import part_of_device
+from device.store.memory.state import Session
 from device.store.turn import Turn
 
 GAP_SHARE = 0.4

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from device.domain.events import EndReason, Purpose
-from device.store import answers, basket, doors, sales, shelves, tags, visits
-from device.store.cabinet import TABLE, Action, Trigger
-from device.store.notes import PhaseChanged
+from device.store import answers, sales
+from device.store.goods import basket, shelves, tags
+from device.store.memory.notes import PhaseChanged
 from device.store.turn import Turn
+from device.store.visits import doors, visits
+from device.store.visits.cabinet import TABLE, Action, Trigger
 
 REST_LIMIT_S = 2.0
 """Plates that still move this long after the settling time are not waited for: the cart is final and needs review."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from device.domain import events
-from device.store import notes
-from device.store.notes import Record
-from device.store.tally import Flow, Interest, Tally
+from device.store.memory import notes
+from device.store.memory.notes import Record
+from device.store.memory.tally import Flow, Interest, Tally
 
 SALES_DAYS = 28
 """The rate of sale is the mean of so many days at most: four of each weekday."""

@@ -18,10 +18,12 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from device.domain.events import EndReason, Purpose
-from device.store import answers, basket, doors, sales, sessions, shelves, tags, visits
-from device.store.notes import PhaseChanged, VisitorMoved
-from device.store.state import Phase, Session
+from device.store import answers, sales
+from device.store.goods import basket, shelves, tags
+from device.store.memory.notes import PhaseChanged, VisitorMoved
+from device.store.memory.state import Phase, Session
 from device.store.turn import Turn
+from device.store.visits import doors, sessions, visits
 
 RoomTrigger = Literal["granted", "let_out", "opened", "left_by", "closed", "window_passed"]
 RoomAction = Literal[

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, get_args
 
 from device.domain.events import Event, ReviewReason
 from device.domain.moment import Moment
-from device.store.state import Phase
+from device.store.memory.state import Phase
 
 
 @dataclass(frozen=True, slots=True)

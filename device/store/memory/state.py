@@ -13,8 +13,8 @@ from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
 from device.domain.facts import InventoryTaken
 from device.domain.identification import History, Step
-from device.store.history import Interval, Span
-from device.store.tally import Tally
+from device.store.memory.history import Interval, Span
+from device.store.memory.tally import Tally
 
 Phase = Literal["shut", "unlocked", "open", "settling", "forced", "overstayed"]
 

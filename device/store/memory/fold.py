@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from device.domain import events
 from device.domain.identification import Step
-from device.store import counting, notes
-from device.store.history import Span, add
-from device.store.notes import Record
-from device.store.state import (
+from device.store.memory import counting, notes
+from device.store.memory.history import Span, add
+from device.store.memory.notes import Record
+from device.store.memory.state import (
     Alarm,
     Batch,
     Calibration,

@@ -14,10 +14,11 @@ from device.domain.events import (
     SessionStarted,
 )
 from device.domain.layout import Slot
-from device.store import answers, basket, degraded, expiry, ledger, orders, stock, tags
+from device.store import answers, degraded
 from device.store.cold.statement import statement
-from device.store.notes import OrderPickedUp, SessionDetails
-from device.store.state import Session
+from device.store.goods import basket, expiry, ledger, orders, stock, tags
+from device.store.memory.notes import OrderPickedUp, SessionDetails
+from device.store.memory.state import Session
 from device.store.turn import Turn
 
 

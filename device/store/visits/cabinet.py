@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from device.store.state import Phase
+from device.store.memory.state import Phase
 
 Trigger = Literal["granted", "opened", "closed", "window_passed", "settled", "time_up", "ended"]
 Action = Literal[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device.domain.identification import Belonging, Candidate
-from device.store.state import Session
+from device.store.memory.state import Session
 from device.store.turn import Turn
 
 PRIOR_OWN = 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from device.domain.events import StockExpiring
-from device.store.state import Session
+from device.store.memory.state import Session
 from device.store.turn import Turn
 
 TOLD_DAYS = 3

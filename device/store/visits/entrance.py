@@ -7,10 +7,12 @@ from typing import get_args
 
 from device.domain.events import AccessDenied, AccessGranted, Purpose
 from device.domain.facts import CodeRead
-from device.store import orders, rooms, sales, sessions, visits
-from device.store.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
-from device.store.notes import CodeUsed
+from device.store import sales
+from device.store.access.codes import Denial, Entrance, Grant, Lockout, Rules, bearer, judge
+from device.store.goods import orders
+from device.store.memory.notes import CodeUsed
 from device.store.turn import Turn
+from device.store.visits import rooms, sessions, visits
 
 
 def code_read(turn: Turn, fact: CodeRead, rules: Rules, lockouts: dict[str, Lockout]) -> None:

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from device.domain.commands import COMMANDS, PHYSICAL, Arguments, Command, InboundCommand
 from device.domain.jws import MAX_BYTES, BadToken, Keyring, decode, strict_object, verify
 from device.domain.moment import Moment
-from device.store.claims import Claims, NumericDate, Text
+from device.store.access.claims import Claims, NumericDate, Text
 
 Reason = Literal[
     "retained",

@@ -9,7 +9,7 @@ batches stand there is part of the uncertainty.
 from __future__ import annotations
 
 from device.domain.identification import BATCH, WEIGHED, Identification
-from device.store.notes import BatchLearnt
+from device.store.memory.notes import BatchLearnt
 from device.store.turn import Turn
 
 SURE = 0.999

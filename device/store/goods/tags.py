@@ -18,9 +18,10 @@ from typing import Literal
 from device.domain.epc import gtin_of
 from device.domain.facts import InventoryTaken, TagArrived, TagDeparted
 from device.domain.identification import TagCount
-from device.store import alarms, basket
-from device.store.notes import TagGone, TagRead, TagsOwed, TagsTaken
-from device.store.state import Session
+from device.store import alarms
+from device.store.goods import basket
+from device.store.memory.notes import TagGone, TagRead, TagsOwed, TagsTaken
+from device.store.memory.state import Session
 from device.store.turn import Turn
 
 TagAlarm = Literal["tag_without_weight", "weight_without_tag"]

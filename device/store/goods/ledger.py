@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from math import sqrt
 
-from device.store import basket, stock
-from device.store.notes import PlateWeight
+from device.store.goods import basket, stock
+from device.store.memory.notes import PlateWeight
 from device.store.turn import Turn
 
 STEP_G = 3.0

@@ -26,7 +26,7 @@ from device.domain.events import Purpose
 from device.domain.jws import BadToken, Keyring, decode, verify
 from device.domain.moment import Moment
 from device.domain.opening import ALWAYS, Opening
-from device.store.claims import Claims, NumericDate, Text
+from device.store.access.claims import Claims, NumericDate, Text
 
 Reason = Literal[
     "malformed",

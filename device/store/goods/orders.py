@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from device.domain.commands import Order
 from device.domain.events import OrderLineResult, OrderResult
 from device.errors import CommandRefused
-from device.store import basket
-from device.store.codes import Reason
-from device.store.notes import Forgotten
-from device.store.state import OrderState, Session
+from device.store.access.codes import Reason
+from device.store.goods import basket
+from device.store.memory.notes import Forgotten
+from device.store.memory.state import OrderState, Session
 from device.store.turn import Turn
 
 KEEP_S = 90 * 86_400.0
