@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from device.domain.port import PortAddress, SerialAddress, TcpAddress
-from device.errors import DeviceGone
-
 CHUNK = 4096
 """The most that one read takes, so that a babbling device cannot keep the others waiting."""
 
@@ -32,21 +29,3 @@ class BytePort(Protocol):
     def close(self) -> None:
         """Give the port back. Never waits for bytes that cannot be sent."""
         ...
-
-
-async def open_port(device: str, address: PortAddress, baud: int) -> BytePort:
-    """Open a port for ``device``; ``baud`` is the speed where the address names none.
-
-    Raises DeviceGone with a reason that says what to do about it.
-    """
-    match address:
-        case SerialAddress():
-            from device.ports.serial import SerialPort  # pyserial is loaded only where there is a serial port
-
-            return SerialPort(device, address, baud)
-        case TcpAddress():
-            from device.ports.tcp import connect
-
-            return await connect(device, address)
-        case _:
-            raise DeviceGone(device, f"{address} carries no bytes: serial: or tcp: is needed")

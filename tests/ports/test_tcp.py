@@ -10,7 +10,7 @@ import pytest
 from device.domain.port import TcpAddress
 from device.errors import DeviceGone
 from device.ports import tcp
-from device.ports.stream import open_port
+from device.ports.opening import open_port
 from device.ports.tcp import TcpPort
 
 
