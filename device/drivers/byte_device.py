@@ -16,8 +16,8 @@ from device.domain.port import PortAddress
 from device.drivers.dialogue import Dialogue, Turn
 from device.drivers.driver import Sink
 from device.ports.clock import uptime
-from device.ports.rounds import ROUND_S, Rounds
 from device.ports.opening import open_port
+from device.ports.rounds import ROUND_S, Rounds
 from device.ports.stream import BytePort
 
 

@@ -18,7 +18,8 @@ from weakref import WeakValueDictionary
 
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
 from device.errors import DeviceGone, DeviceSilent
-from device.ports.stream import BytePort, open_port
+from device.ports.opening import open_port
+from device.ports.stream import BytePort
 from device.ports.turns import DOUBTFUL, ORDER, POLL, Place, Turns
 
 USUAL_BAUD = 9600

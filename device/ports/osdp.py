@@ -18,8 +18,8 @@ from weakref import WeakValueDictionary
 from device.domain.osdp_key import parse_osdp_key
 from device.domain.port import PortAddress, SerialAddress
 from device.errors import DeviceGone, DeviceRefused
+from device.ports.opening import open_port
 from device.ports.osdp_line import Line, Member, Sift
-from device.ports.stream import open_port
 
 USUAL_BAUD = 9600
 _KEY_BYTES = 128

@@ -9,8 +9,8 @@ import pytest
 
 from device.domain.port import SerialAddress, SysfsAddress
 from device.errors import DeviceGone
-from device.ports.serial import SerialPort
 from device.ports.opening import open_port
+from device.ports.serial import SerialPort
 from device.ports.stream import CHUNK
 from tests.ports.terminal import Terminal
 
