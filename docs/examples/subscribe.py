@@ -1,5 +1,4 @@
 import asyncio
-import sys
 
 import aiomqtt
 
@@ -11,5 +10,7 @@ async def main() -> None:
             print(str(message.payload, "utf-8"), flush=True)
 
 
-sys.excepthook = lambda kind, error, _: kind is KeyboardInterrupt or print(f"ended by {kind.__name__} {error}", file=sys.stderr)
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except (KeyboardInterrupt, aiomqtt.MqttError) as end:
+    raise SystemExit(str(end)) from None
