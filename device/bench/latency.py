@@ -21,6 +21,7 @@ from device.domain.facts import WeightStep
 from device.domain.layout import StreamScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
+from device.sensing.hand import Awaited
 from device.sensing.scale import ScaleSense
 from device.sensing.weight import Calibration
 from firmware_sims.physics import Plate
@@ -144,7 +145,7 @@ def _pressed(rate_hz: float, seed: str) -> bool:
 
 def _scale(rate_hz: float) -> ScaleSense:
     layout = StreamScale(id="plate", zone="z", driver="stream", port=parse_port("tcp:192.0.2.10:4001"), rate_hz=rate_hz)
-    return ScaleSense(layout, {1: Calibration(0.0, 1.0)}, "")
+    return ScaleSense(layout, {1: Calibration(0.0, 1.0)}, "", Awaited())
 
 
 def _figures(found: Found) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from device.bench.tables import table
 from device.domain.layout import MtSicsScale, Scale, ShelfBoardScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
+from device.sensing.hand import Awaited
 from device.sensing.scale import ScaleSense
 from device.sensing.weight import Calibration
 
@@ -160,7 +161,7 @@ def sensing_alone(kind: str, seed: int) -> float:
             for at, row in enumerate(zip(*samples, strict=True))
         ]
     calibration = Calibration(ZERO_COUNTS, COUNTS_PER_GRAM) if fed.channels > 1 else Calibration(0.0, 1.0)
-    sense = ScaleSense(scale, dict.fromkeys(range(1, fed.channels + 1), calibration), "bench.")
+    sense = ScaleSense(scale, dict.fromkeys(range(1, fed.channels + 1), calibration), "bench.", Awaited())
     began = time.process_time()
     for reading in readings:
         sense.take(reading)

@@ -22,8 +22,10 @@ class Pace(NamedTuple):
     """The same for a plate that rings: 0.14 s, most of a period of 5 Hz and, at 80 Hz, an even number."""
     touch: int
     """The same for a change too small for an item: 0.35 s."""
-    weight: int
-    """The same for weight that comes on and is not known: 0.5 s, and at least 8 samples."""
+    free: float
+    """Samples after which a hand's tremor is another one: 0.05 s of them, which is as fast as a plate of 5 Hz follows; at least 1."""
+    longest: int
+    """The most samples that weight that comes on is asked for: 1.5 s, and at least 8."""
     onset: float
     """How many fully deviating samples make a movement, less a half: 3 at 10 Hz, 4 at 80 Hz."""
     drift: float
@@ -40,7 +42,8 @@ class Pace(NamedTuple):
             max(4, ceil(0.13 * rate_hz)),
             max(4, ceil(0.14 * rate_hz)),
             max(4, ceil(0.35 * rate_hz)),
-            max(8, ceil(0.5 * rate_hz)),
+            max(1.0, 0.05 * rate_hz),
+            max(8, ceil(1.5 * rate_hz)),
             max(3, round(0.05 * rate_hz)) - 0.5,
             DRIFT_G_PER_S * seconds,
             min(1 / 50, seconds / NOISE_MEMORY_S),

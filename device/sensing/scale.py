@@ -11,6 +11,7 @@ from device.domain.facts import Fact, WeightStep
 from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
 from device.sensing.evidence import Evidence
+from device.sensing.hand import Awaited
 from device.sensing.pace import Pace
 from device.sensing.quality import REST_SAMPLES, level_at_rest
 from device.sensing.trust import FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined
@@ -55,9 +56,10 @@ def _of(values: float | tuple[float, ...], channel: int) -> float:
 
 
 class ScaleSense:
-    """The sense of one scale. ``boot`` goes before the names of evidence, which are to be unique over restarts."""
+    """The sense of one scale. ``boot`` goes before the names of evidence, which are to be unique over restarts; ``awaited`` is what was
+    taken in its zone, from whatever scale."""
 
-    def __init__(self, layout: Scale, calibrations: dict[int, Calibration], boot: str) -> None:
+    def __init__(self, layout: Scale, calibrations: dict[int, Calibration], boot: str, awaited: Awaited) -> None:
         self.id = layout.id
         self.samples = 0
         self.dropped = 0
@@ -84,6 +86,7 @@ class ScaleSense:
                 self._pace,
                 ChannelTrust(layout.id, channel, channel in calibrations or not self._counts),
                 boot,
+                awaited,
             )
             for channel in range(1, layout.channels + 1)
         ]

@@ -27,6 +27,7 @@ from device.domain.readings import (
 from device.sensing.codes import CodeSense
 from device.sensing.door import DoorSense
 from device.sensing.gestures import Gestures
+from device.sensing.hand import Awaited
 from device.sensing.health import DeviceState, DeviceView, Health
 from device.sensing.inputs import InputSense
 from device.sensing.scale import PlateView, ScaleSense, calibrations_of
@@ -46,7 +47,10 @@ class Sensing:
     """
 
     def __init__(self, layout: Layout, calibrations: Mapping[tuple[str, int], Calibration], boot: str) -> None:
-        self._scales = {scale.id: ScaleSense(scale, calibrations_of(scale, calibrations), f"{boot}.") for scale in layout.scale}
+        awaited = {scale.zone: Awaited() for scale in layout.scale}
+        self._scales = {
+            scale.id: ScaleSense(scale, calibrations_of(scale, calibrations), f"{boot}.", awaited[scale.zone]) for scale in layout.scale
+        }
         self._gestures = Gestures({scale.id: scale.zone for scale in layout.scale}, f"{boot}.")
         self._doors = {lock.id: DoorSense(lock.id) for lock in layout.lock}
         self._inputs = {each.id: InputSense(each.id) for each in layout.input}

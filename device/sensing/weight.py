@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from statistics import median
 from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
+from device.sensing.hand import Awaited, values_wanted
 from device.sensing.pace import Pace
 from device.sensing.settle import TWO_APART, Level, inflation, quick_level, rings, steady_level
 from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range, saturated
@@ -66,6 +67,7 @@ class Plate:
 
     __slots__ = (
         "_allowance",
+        "_awaited",
         "_band",
         "_born",
         "_cap",
@@ -112,6 +114,7 @@ class Plate:
         pace: Pace,
         trust: ChannelTrust,
         boot: str,
+        awaited: Awaited,
     ) -> None:
         self.scale = scale
         self.channel = channel
@@ -120,6 +123,7 @@ class Plate:
         self.at = float("-inf")
         self._capacity_g = capacity_g
         self._converter = converter
+        self._awaited = awaited
         self._band = 0.0  # the allowance while the plate is quiet and both sums are zero, else nothing
         self._know_noise(_FIRST_SIGMA_G**2, _FIRST_RHO)
         self._level = self._last = self._last_but_one = 0.0
@@ -361,6 +365,7 @@ class Plate:
         sd = sqrt(before_se * before_se + level.se * level.se)
         if abs(delta) < max(SMALLEST_STEP_G, SMALLEST_STEP_ERRORS * sd):
             return [PlateQuiet(self.scale, self.channel, at, level.grams, level.se, False)]
+        self._awaited.step(delta, at)
         if delta < 0:
             self._stood.append(before)
         name = f"{self.boot}{self.scale}.{self.channel}.{round(began * 1000)}"
@@ -383,7 +388,9 @@ class Plate:
         if abs(change) < LIGHTEST_ITEM_G:
             return pace.touch
         if change > 0.0 and not self._familiar(level):
-            return pace.weight
+            awaited = self._awaited.fits(change, sqrt(self._se * self._se + level.se * level.se), self.at)
+            wanted = ceil(pace.free * values_wanted(change, sqrt(self._var), awaited=awaited))
+            return max(pace.window, min(wanted, pace.longest))
         before = self._recent[-3 * pace.window : -pace.window]
         return pace.ringing if pace.ringing > pace.window and rings(before, level.grams, 3 * sqrt(self._var)) else pace.window
 

@@ -11,6 +11,7 @@ from device.domain.facts import Fact
 from device.domain.layout import Layout, Scale, ShelfBoardScale, StreamScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
+from device.sensing.hand import Awaited
 from device.sensing.scale import ScaleSense, calibrations_of
 
 PORT = parse_port("tcp:192.0.2.10:4001")
@@ -34,7 +35,7 @@ def board_scale(channels: int = 1, counts_per_gram: float | None = 100.0, zero_c
 
 
 def sense(layout: Scale) -> ScaleSense:
-    return ScaleSense(layout, calibrations_of(layout, {}), "boot.")
+    return ScaleSense(layout, calibrations_of(layout, {}), "boot.", Awaited())
 
 
 def store(**tables: object) -> Layout:

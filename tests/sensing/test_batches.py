@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, PlateUntrusted, WeightStep
 from device.domain.readings import DeviceUp, FaultReading, Reading, WeightReading
 from device.sensing import Sensing
+from device.sensing.hand import Awaited
 from device.sensing.pace import Pace
 from device.sensing.trust import ChannelTrust
 from device.sensing.weight import _QUIET, Calibration, Plate
@@ -125,7 +126,9 @@ def test_readings_taken_together_tell_the_same_as_one_by_one(
 
 
 def plate(rate_hz: float) -> Plate:
-    return Plate("s", 1, Calibration(5000.0, COUNTS_PER_GRAM), 20_000.0, True, Pace.of(rate_hz), ChannelTrust("s", 1, True), "boot.")
+    return Plate(
+        "s", 1, Calibration(5000.0, COUNTS_PER_GRAM), 20_000.0, True, Pace.of(rate_hz), ChannelTrust("s", 1, True), "boot.", Awaited()
+    )
 
 
 def told_plainly(one: Plate, at: float, raw: float) -> list[Fact] | None:

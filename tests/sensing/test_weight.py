@@ -96,7 +96,7 @@ def test_what_comes_back_is_told_as_soon(rate_hz: float, sigma: float, limit_s: 
     assert sorted(delays)[56] < limit_s
 
 
-@pytest.mark.parametrize(("rate_hz", "limit_s"), [(10.0, 0.9), (80.0, 0.6)])
+@pytest.mark.parametrize(("rate_hz", "limit_s"), [(10.0, 0.9), (80.0, 0.45)])
 def test_a_weight_that_is_not_known_is_asked_to_hold_still_longer(rate_hz: float, limit_s: float) -> None:
     """It could be a hand; what is restocked or put down elsewhere is told all the same, a little later."""
     delays = []
@@ -106,7 +106,7 @@ def test_a_weight_that_is_not_known_is_asked_to_hold_still_longer(rate_hz: float
         (found,) = steps_in(run(Signal(seed, rate_hz, sigma=0.8, memory=0.3, glitches=0.004, steps=[step]), 15))
         delays.append(found.at - step.settled_at())
     assert sorted(delays)[56] < limit_s
-    assert sorted(delays)[3] > 0.3
+    assert sorted(delays)[3] > 0.15
 
 
 @pytest.mark.parametrize("rate_hz", [10.0, 20.0, 40.0, 60.0, 80.0])
