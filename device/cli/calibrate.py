@@ -17,12 +17,13 @@ from device.cli.hearing import Ear, Enough, calibration_of, hear, state_of
 from device.cli.output import json_option, say
 from device.cli.signing import key_file
 from device.config import Configuration
+from device.config.faults import did_you_mean
 from device.domain.calibration import RawLevel
 from device.domain.envelope import Origin
 from device.domain.jws import SigningKey
 from device.domain.layout import Slot
 from device.domain.moment import Moment
-from device.domain.readings import DeviceDown, FaultReading, Reading, WeightReading
+from device.domain.readings import DeviceDown, DeviceUp, FaultReading, Reading, WeightReading
 from device.engine.records import restore, row_of
 from device.errors import StoreError
 from device.journal import Journal
@@ -35,6 +36,8 @@ MEASURE_S = 3.0
 """So much of a plate at rest makes a level; of a slow scale, 10 samples."""
 LEAST_SAMPLES = 10
 PATIENCE_S = 60.0
+THERE_WITHIN_S = 15.0
+"""A scale that is there has said something by then."""
 SETTLE_S = 1.0
 CORNERS = ("front left", "front right", "back right", "back left")
 DRIFT_EVERY_S = 5.0
@@ -81,7 +84,7 @@ def command(config: Path, slot: str, as_json: bool, **options: Any) -> None:
 def _slot_of(configuration: Configuration, name: str) -> Slot:
     slots = {entry.id: entry for entry in _planned(configuration)}
     if name not in slots:
-        raise StoreError(f"no slot {name}; there are {', '.join(slots)}")
+        raise StoreError(f"no slot {name}; there are {', '.join(slots)}{did_you_mean(name, slots)}")
     return slots[name]
 
 
@@ -132,6 +135,7 @@ class _Guide:
         """All of it, in order."""
         how = "by commands to the running daemon" if self._running else "with the daemon stopped; the result goes into the journal"
         self._print(f"Slot {self._slot.id}: plate {self._slot.channel} of {self._slot.scale}, {how}.")
+        self._require_scale()
         empty = self._empty()
         if self._commander:
             self._commander.send("tare", slot=self._slot.id)
@@ -151,6 +155,13 @@ class _Guide:
         if not self._running:
             asyncio.run(self._keep(found, _grams(found, back)))
         return found
+
+    def _require_scale(self) -> None:
+        """Nobody carries weights to a scale that is not there. Raises StoreError."""
+        presence = _Presence()
+        hear(self._configuration, self._slot.scale, Ear(presence.take, presence.idle), through_daemon=self._running)
+        if presence.problem:
+            raise StoreError(f"{self._slot.scale}: {presence.problem}")
 
     def _empty(self) -> RawLevel:
         """The plate with nothing on it. Raises StoreError where something still seems to stand there, and the person agrees."""
@@ -264,6 +275,28 @@ class _Guide:
             **fields,
             in_force=in_force,
         )
+
+
+class _Presence:
+    """Hears whether a scale is there at all; ``problem`` says why not."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = clock() + THERE_WITHIN_S
+        self.problem = ""
+
+    def take(self, reading: Reading) -> None:
+        match reading:
+            case DeviceUp() | WeightReading():
+                raise Enough
+            case DeviceDown(_, _, reason):
+                self.problem = reason
+                raise Enough
+
+    def idle(self) -> None:
+        if self._clock() > self._until:
+            self.problem = f"has said nothing for {THERE_WITHIN_S:g} s"
+            raise Enough
 
 
 class _Plate:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 from device.app.assembly import calibrations_of
 from device.cli.listening import Listening, listen
 from device.config import Configuration
+from device.config.faults import did_you_mean
 from device.domain.readings import Reading
 from device.drivers import Kind, driver_for
 from device.engine.records import restore
@@ -39,8 +40,8 @@ def device_of(configuration: Configuration, device: str) -> tuple[Kind, Any]:
         for entry in getattr(configuration.layout, kind):
             if entry.id == device:
                 return kind, entry
-    known = ", ".join(entry.id for entry in configuration.layout.devices)
-    raise StoreError(f"no device {device}; there are {known}")
+    names = [entry.id for entry in configuration.layout.devices]
+    raise StoreError(f"no device {device}; there are {', '.join(names)}{did_you_mean(device, names)}")
 
 
 def state_of(journal: Path) -> State:

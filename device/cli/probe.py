@@ -49,6 +49,7 @@ def command(config: Path, device: str, for_s: float | None, every_s: float, list
     """Show what DEVICE of CONFIG says, with its rate, its noise over the last minute, and what was wrong.
 
     Noise is the standard deviation, and the same by median, which single wild samples do not move; wild ones are counted as glitches.
+    The exit status is 1 where the device was not there at the end.
     """
     from device.cli.simulation import as_it_runs
     from device.config import load
@@ -71,6 +72,8 @@ def command(config: Path, device: str, for_s: float | None, every_s: float, list
     except KeyboardInterrupt:
         click.echo("", err=True)
     screen.show()
+    if probe.state != "online":
+        raise SystemExit(1)
 
 
 class _Probe:
@@ -202,9 +205,9 @@ def _plate_line(plate: dict[str, Any]) -> str:
     glitches = f", {plate['glitches']} glitches" if plate["glitches"] else ""
     if "grams" in plate:
         noise = f"noise SD {plate['sd_g']:.2f} g, robust {plate['robust_sd_g']:.2f} g"
-        return f"  plate {plate['channel']}: {plate['grams']:9.1f} g   {noise}{glitches}   raw {plate['raw']:g}"
+        return f"  plate {plate['channel']}: {plate['grams']:9.1f} g   {noise}{glitches}   raw {plate['raw']:.12g}"
     noise = f"noise SD {plate['sd']:.1f}, robust {plate['robust_sd']:.1f}"
-    return f"  plate {plate['channel']}: raw {plate['raw']:g}   {noise}{glitches}   not calibrated"
+    return f"  plate {plate['channel']}: raw {plate['raw']:.12g}   {noise}{glitches}   not calibrated"
 
 
 class _Screen:

@@ -25,7 +25,16 @@ from device.store.access.authentication import LONGEST_S, PUBLIC_ID
 STATUS_WAIT_S = 2.0
 """How long the retained status may take to come; without one the command is sent without a challenge."""
 
+SILENT_S = 2.0
+"""So long somebody at a terminal waits without a word."""
+
 FINAL = ("done", "refused", "failed")
+
+AWAITED = {
+    "unlock": "waiting until somebody opens the door, or it is locked again because nobody did",
+    "lock": "waiting for the bolt to be seen in its place",
+}
+"""What an accepted command still waits for, where that takes a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,28 +213,37 @@ async def _converse(client: Any, sending: Sending) -> bool:
     challenge = status.get("challenge")
     payload = sending.payload(challenge if isinstance(challenge, str) else None)
     await client.publish(f"{sending.root}/command/{sending.name}", payload, qos=1, properties=properties)
+    answers = _Answers(sending, answer_topic)
+    patience = asyncio.get_running_loop().call_later(SILENT_S, answers.say_what_is_awaited)
     try:
         async with asyncio.timeout(sending.wait_s):
-            return await _answers(messages, answer_topic, sending)
+            return await answers.come(messages)
     except TimeoutError:
-        _tell_unanswered(sending, state)
+        _tell_unfinished(sending, state, answers.newest)
         return False
+    finally:
+        patience.cancel()
 
 
 def _stands(state: object) -> str:
     return f"is {state}, by the last that was heard of it" if isinstance(state, str) else "has never been heard of at this broker"
 
 
-def _tell_unanswered(sending: Sending, state: object) -> None:
+def _tell_unfinished(sending: Sending, state: object, newest: str | None) -> None:
+    """What became of a command of which no outcome has come, and how to ask for it."""
     left_s = max(0.0, sending.expires_s - sending.wait_s)
-    if left_s:
-        after = f"it may still be done until it expires, in {left_s:g} s"
+    if newest is not None:
+        lines = [f"{sending.name}: {newest}, but no outcome within {sending.wait_s:g} s: it may still be done"]
     else:
-        after = "it has expired, and will not be done any more unless it was already"
-    again = f"the same with --id {sending.id} asks for its answer, and does nothing twice"
-    text = f"{sending.name}: nobody answered within {sending.wait_s:g} s; the store {_stands(state)}. The command: {after}; {again}."
+        lines = [f"{sending.name}: nobody answered within {sending.wait_s:g} s", f"  the store {_stands(state)}"]
+        if left_s:
+            lines.append(f"  the command may still be done: it expires in {left_s:g} s")
+        else:
+            lines.append("  the command has expired: it will not be done any more, unless it was already")
+    lines.append(f"  to hear its answer send it again with --id {sending.id}: nothing is done twice")
     fields: dict[str, Any] = {"store": state if isinstance(state, str) else "unknown", "expires_in_s": left_s}
-    say(sending.as_json, text, id=sending.id, status="unanswered", reason="timeout", **fields)
+    status = "unanswered" if newest is None else "unfinished"
+    say(sending.as_json, "\n".join(lines), id=sending.id, status=status, reason="timeout", **fields)
 
 
 async def _first(messages: AsyncIterator[Any], topic: str) -> dict[str, Any]:
@@ -240,11 +258,36 @@ async def _first(messages: AsyncIterator[Any], topic: str) -> dict[str, Any]:
     return {}
 
 
-async def _answers(messages: AsyncIterator[Any], topic: str, sending: Sending) -> bool:
-    async for message in messages:
-        answer = _object(message.payload)
-        if str(message.topic) != topic or answer.get("id") != sending.id:
-            continue
+class _Answers:
+    """What comes back of one command, and the word to somebody for whom it takes long."""
+
+    def __init__(self, sending: Sending, topic: str) -> None:
+        self.newest: str | None = None
+        """The status of the newest answer."""
+        self._sending = sending
+        self._topic = topic
+
+    async def come(self, messages: AsyncIterator[Any]) -> bool:
+        """Tell each answer, up to the outcome; whether it was done."""
+        async for message in messages:
+            answer = _object(message.payload)
+            if str(message.topic) != self._topic or answer.get("id") != self._sending.id:
+                continue
+            self._tell(answer)
+            if answer.get("status") in FINAL:
+                return bool(answer["status"] == "done")
+            self.newest = str(answer.get("status"))
+        return False
+
+    def say_what_is_awaited(self) -> None:
+        """To whoever sits before a terminal and sees nothing."""
+        sending = self._sending
+        if not sending.as_json:
+            awaited = "waiting for an answer" if self.newest is None else AWAITED.get(sending.name, "waiting for the outcome")
+            click.echo(f"{awaited} (at most {sending.wait_s:g} s)", err=True)
+
+    def _tell(self, answer: dict[str, Any]) -> None:
+        sending = self._sending
         told = [f"{sending.name}: {answer.get('status')}"]
         if answer.get("reason"):
             told.append(f" ({answer['reason']})")
@@ -253,9 +296,6 @@ async def _answers(messages: AsyncIterator[Any], topic: str, sending: Sending) -
         say(sending.as_json, "".join(told), **answer)
         if answer.get("status") == "refused" and not sending.as_json and (hint := _hint(sending, answer.get("reason"))):
             click.echo(hint, err=True)
-        if answer.get("status") in FINAL:
-            return bool(answer["status"] == "done")
-    return False
 
 
 def _hint(sending: Sending, reason: object) -> str:

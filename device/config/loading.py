@@ -108,10 +108,8 @@ def _read_toml(path: Path, faults: Faults, place: str = "configuration") -> dict
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        spot = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
-        reason = str(error)[: spot.start()] if spot else str(error)
-        where = f" line {spot[1]} column {spot[2]}" if spot and spot[1] else " at its end" if spot else ""
-        faults.add(f"{path.name}{where}", "", f"is not TOML: {reason}")
+        where, reason = _told(text, str(error))
+        faults.add(f"{path.name} {where}", "", f"is not TOML: {reason}")
     except (ValueError, RecursionError) as error:
         faults.add(path.name, "", f"is not TOML that can be read: {error}")
     else:
@@ -119,6 +117,27 @@ def _read_toml(path: Path, faults: Faults, place: str = "configuration") -> dict
             return raw
         faults.add(path.name, "", f"has more than {MAX_DEPTH} tables or lists within each other")
     return None
+
+
+def _told(text: str, error: str) -> tuple[str, str]:
+    """Where a file is not TOML, and why, by tomllib's error: where what was left open begins, and else where reading ended."""
+    from device.config.unclosed import hint, opened_at, place  # a configuration without a mistake does not need it
+
+    text = text.replace("\r\n", "\n")  # as tomllib counts
+    spot = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", error)
+    reason = error[: spot.start()] if spot else error
+    line, column = (int(spot[1]), int(spot[2])) if spot and spot[1] else (0, 0)
+    end = sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1 if line else len(text)
+    opened = opened_at(text, end)
+    if opened is None:
+        return (place(text, end) if line else "at its end"), reason + hint(text, end, reason)
+    at, sign = opened
+    if sign in "[{":
+        if "Unclosed" not in reason:
+            return place(text, end), reason + hint(text, end, reason)
+        return place(text, at), f"this {sign} is not closed before {place(text, end)}; or a comma is missing there"
+    within = "on its line" if len(sign) == 1 else "anywhere"
+    return place(text, at), f"the quote {sign} that opens here is not closed {within}"
 
 
 def _deepest(value: object) -> int:

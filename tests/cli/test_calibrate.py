@@ -148,6 +148,7 @@ async def test_a_plate_that_never_rests_and_a_scale_that_is_not_there_are_told(t
         assert "does not come to rest" in str(result.exception)
     result = await invoke(command, table.config, "A", hands=Hands([(nothing, "")]))
     assert "no such port" in str(result.exception)
+    assert "Empty the plate" not in result.output, "nobody is sent about for a scale that is not there"
 
 
 async def test_a_slot_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from device.cli.probe import command
+from device.cli.probe import _plate_line, command
 from device.sensing.quality import level_at_rest, noise_of
 from firmware_sims.ds18b20 import Ds18b20
 from firmware_sims.faults import Babble, Faulty
@@ -42,6 +43,8 @@ async def test_a_board_is_told_with_rate_and_noise_in_counts_until_it_is_calibra
         assert "grams" not in first
         result = await invoke(command, config, "board", "--for", "1s")
     assert "not calibrated" in result.output
+    assert re.search(r"plate 1: raw [34]\d{4}(\.\d+)?   noise", result.output), "counts are written out"
+    assert (_plate_line({"channel": 1, "raw": 4241220.0, "sd": 1.0, "robust_sd": 1.0, "glitches": 0})).startswith("  plate 1: raw 4241220 ")
     assert result.output.startswith("board: online (1.2, board")
 
 
@@ -71,6 +74,7 @@ async def test_a_device_that_is_not_there_is_told_as_lost_with_its_reason(tmp_pa
     result = await invoke(command, write_store(tmp_path), "board", "--for", "1s")
     assert "board: lost" in result.output
     assert "last error: no such port" in result.output
+    assert result.exit_code == 1
 
 
 async def test_an_unknown_device_is_told_with_the_known_ones(tmp_path: Path) -> None:
