@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from device.domain.layout import Gtin, Slot
 from device.domain.products import LEAST_GRAMS, MOST_GRAMS, MOST_PRICE, Category
+from device.domain.record import record
 
 
 def _a_day(text: str) -> str:
@@ -157,7 +157,7 @@ PHYSICAL = frozenset({"unlock", "lock", "clear_fire", "tare", "calibrate"})
 """Commands that may expire at most 60 s ahead."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InboundCommand:
     """A command as it came in, not yet believed.
 
@@ -171,7 +171,7 @@ class InboundCommand:
     correlation: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """A command whose sender is known. ``args`` is an instance of ``COMMANDS[name]``; ``expires`` is Unix time by the sender's clock."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from device.domain.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class DriveLock:
     """Put a lock's relay. ``order`` comes back in the ``LockOutcome``; the outcome is observed, never assumed.
 
@@ -19,7 +20,7 @@ class DriveLock:
     for_people: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Calibrate:
     """From now on grams = (value - ``zero``) / ``per_gram`` for this channel (counted from 1)."""
 
@@ -29,7 +30,7 @@ class Calibrate:
     per_gram: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """An answer to a command. ``topic`` None: the default reply topic of the ``command`` id."""
 
@@ -42,21 +43,21 @@ class Reply:
     correlation: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resend:
     """Publish the events from this seq again."""
 
     from_seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reload:
     """Read the configuration again, as SIGHUP does."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForgetSubject:
     """Destroy what leads from a person's pseudonyms back to them."""
 

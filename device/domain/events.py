@@ -6,12 +6,12 @@ Celsius, prices integers in the currency's minor unit. A field that does not app
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from device.domain.degraded import FaultName, Mode
+from device.domain.record import record
 
 Purpose = Literal["shop", "pickup", "restock", "service"]
 EndReason = Literal["door_closed", "never_opened", "exit", "timeout", "command", "fire"]
@@ -56,7 +56,7 @@ AlarmKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoreStarted:
     """The first event of each start. ``resumed`` are the sessions that go on."""
 
@@ -67,7 +67,7 @@ class StoreStarted:
     resumed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoreStopping:
     """A clean stop. ``open_doors`` are zones whose door stands open: their locks are left as they are."""
 
@@ -76,7 +76,7 @@ class StoreStopping:
     open_doors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClockCorrelated:
     """Once a boot, when the wall clock is first trusted: maps ``uptime`` of ``boot`` to ``time``."""
 
@@ -87,7 +87,7 @@ class ClockCorrelated:
     error_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceLostEvent:
     """A device is gone or silent; it is being retried."""
 
@@ -99,7 +99,7 @@ class DeviceLostEvent:
     channel: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceRecovered:
     """A lost device answers again, or a degraded one (or its ``channel``) is well again."""
 
@@ -111,7 +111,7 @@ class DeviceRecovered:
     channel: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceDegradedEvent:
     """A device works, but not as it should; ``channel`` where only one plate is concerned."""
 
@@ -123,7 +123,7 @@ class DeviceDegradedEvent:
     channel: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoorUnlocked:
     """The lock was driven open and its relay read back so. ``observed`` is the bolt contact, None without one."""
 
@@ -135,7 +135,7 @@ class DoorUnlocked:
     observed: LockState | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoorLocked:
     """The lock was driven shut and its relay read back so. ``observed`` is the bolt contact, None without one."""
 
@@ -147,7 +147,7 @@ class DoorLocked:
     observed: LockState | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoorOpened:
     """The door contact opened."""
 
@@ -158,7 +158,7 @@ class DoorOpened:
     open_for_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoorClosed:
     """The door contact closed, after ``open_for_s``."""
 
@@ -169,7 +169,7 @@ class DoorClosed:
     open_for_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccessGranted:
     """A code or card was accepted."""
 
@@ -181,7 +181,7 @@ class AccessGranted:
     jti: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccessDenied:
     """A code or card was refused. ``subject`` is None unless its signature was good."""
 
@@ -192,7 +192,7 @@ class AccessDenied:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionStarted:
     """Somebody may open the door now."""
 
@@ -204,7 +204,7 @@ class SessionStarted:
     order: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alternative:
     """Another explanation of a step, and how sure it is."""
 
@@ -213,7 +213,7 @@ class Alternative:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ItemTaken:
     """Items left a slot. A negative ``quantity`` takes back the event whose seq is ``revises``.
 
@@ -237,7 +237,7 @@ class ItemTaken:
     candidates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ItemReturned:
     """Items came back to a slot; fields as in ``ItemTaken``."""
 
@@ -257,7 +257,7 @@ class ItemReturned:
     candidates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CartLine:
     """One product of a cart."""
 
@@ -270,7 +270,7 @@ class CartLine:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderLineResult:
     """One line of a pickup: what was asked for and what was taken."""
 
@@ -281,7 +281,7 @@ class OrderLineResult:
     extra: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderResult:
     """What became of an order."""
 
@@ -289,7 +289,7 @@ class OrderResult:
     lines: tuple[OrderLineResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColdChain:
     """How warm the goods of a pickup were while they stood in the store.
 
@@ -309,7 +309,7 @@ class ColdChain:
     gap_minutes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RestockLine:
     """One slot of a restock: what the books expected and what was measured."""
 
@@ -320,7 +320,7 @@ class RestockLine:
     difference: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionEnded:
     """The truth of a session: its cart. ``review_reasons`` is empty exactly when ``needs_review`` is False."""
 
@@ -342,7 +342,7 @@ class SessionEnded:
     restock: tuple[RestockLine, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockChanged:
     """The count of one product in one slot changed. None: not known."""
 
@@ -354,7 +354,7 @@ class StockChanged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockLow:
     """A slot is at or below its ``low_at``."""
 
@@ -366,7 +366,7 @@ class StockLow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockOut:
     """A slot has none left."""
 
@@ -378,7 +378,7 @@ class StockOut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockLine:
     """One product in one slot, over a day.
 
@@ -402,7 +402,7 @@ class StockLine:
     days_of_cover: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockReported:
     """A zone's stock at the end of a day of the store. ``from`` is None the first time."""
 
@@ -413,7 +413,7 @@ class StockReported:
     lines: tuple[StockLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProductEngagement:
     """What people did with a product. ``in_hand_s`` is the mean of what was put back, ``conversion`` sold ÷ picks; None of nothing."""
 
@@ -425,7 +425,7 @@ class ProductEngagement:
     conversion: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShelfEngagement:
     """How products fared since the last time, about an hour ago. Nothing in it says who, or in how many visits."""
 
@@ -436,7 +436,7 @@ class ShelfEngagement:
     products: tuple[ProductEngagement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockMisplaced:
     """A product stands in a slot that is not its own (``count`` of them now)."""
 
@@ -448,7 +448,7 @@ class StockMisplaced:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockExpiring:
     """Goods in a slot are near their date, or past it. ``expires`` is the last day on which they may be sold (ISO 8601).
 
@@ -464,7 +464,7 @@ class StockExpiring:
     days_left: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlarmRaised:
     """Somebody should look. ``details`` depends on the kind."""
 
@@ -476,7 +476,7 @@ class AlarmRaised:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlarmCleared:
     """An alarm ended by itself (``by`` None) or was acknowledged."""
 
@@ -488,7 +488,7 @@ class AlarmCleared:
     by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TemperatureRecorded:
     """One interval of the cold-chain record.
 
@@ -510,7 +510,7 @@ class TemperatureRecorded:
     gap_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExcursionStarted:
     """A zone left its temperature limits ``for_s`` ago: warm air that leaves within ``door_grace_s`` of the door's opening is none."""
 
@@ -523,7 +523,7 @@ class ExcursionStarted:
     degree_minutes: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExcursionEnded:
     """A zone is back within its temperature limits. ``degree_minutes`` sums how far it was outside, while that was known."""
 
@@ -536,7 +536,7 @@ class ExcursionEnded:
     degree_minutes: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ZoneModeChanged:
     """What a zone may do has changed, or why: ``faults`` are those that it has now, ``mode`` the strictest of what they allow."""
 
@@ -547,7 +547,7 @@ class ZoneModeChanged:
     faults: tuple[FaultName, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SalesStopped:
     """A zone sells nothing, for ``reasons``."""
 
@@ -557,7 +557,7 @@ class SalesStopped:
     by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SalesResumed:
     """A zone sells again, or for one reason less; ``reasons`` are those that remain."""
 
@@ -567,7 +567,7 @@ class SalesResumed:
     by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandDone:
     """A command had its effect."""
 
@@ -579,7 +579,7 @@ class CommandDone:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandWasRefused:
     """A command had no effect, for ``reason``."""
 
@@ -591,7 +591,7 @@ class CommandWasRefused:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandFailed:
     """A command was accepted and did not come off."""
 

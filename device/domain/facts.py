@@ -6,10 +6,10 @@ Channels count from 1. Weights are grams.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlateMoving:
     """Something touches the plate: its last settled weight no longer holds. Followed by one ``WeightStep`` or ``PlateQuiet``."""
 
@@ -18,7 +18,7 @@ class PlateMoving:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WeightStep:
     """A plate has settled at another weight than before.
 
@@ -41,7 +41,7 @@ class WeightStep:
     undoes: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlateQuiet:
     """The plate has settled, at ``grams`` gross with standard error ``sd``.
 
@@ -57,7 +57,7 @@ class PlateQuiet:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlateUntrusted:
     """A channel stopped being believed. ``reason``: ``saturated``, ``flatline``, ``stale``, ``out_of_range``, ``glitching``, ``rebooted``,
     ``no_answer``, ``lost``, ``overload``, ``underload``, ``uncalibrated`` (nobody has related its counts to grams yet)."""
@@ -68,7 +68,7 @@ class PlateUntrusted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlateTrusted:
     """A channel is believed again, after a quiet second. Its ``PlateQuiet(first=True)`` follows at once."""
 
@@ -77,7 +77,7 @@ class PlateTrusted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TraceCaptured:
     """The raw trace from 3 s before a step to 3 s after it, complete now. ``samples`` are (seconds after ``began_at``, grams);
     ``delta`` and ``sd`` those of the step."""
@@ -92,7 +92,7 @@ class TraceCaptured:
     samples: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoorMoved:
     """The door contact, debounced. ``closed`` None: no longer known."""
 
@@ -101,7 +101,7 @@ class DoorMoved:
     closed: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoltMoved:
     """The bolt contact, debounced."""
 
@@ -110,7 +110,7 @@ class BoltMoved:
     locked: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelayMoved:
     """The lock's relay as read back; the first reading after the device came up is reported even if nothing changed."""
 
@@ -119,7 +119,7 @@ class RelayMoved:
     unlocked: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExitPressed:
     """The exit button of a lock was pressed (observed only: it cuts lock power itself)."""
 
@@ -127,7 +127,7 @@ class ExitPressed:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputChanged:
     """An input, debounced; its first state after a start is reported too."""
 
@@ -136,7 +136,7 @@ class InputChanged:
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeRead:
     """A code shown at a reader. ``held``: it is the same code as before, still in front of the reader (repeated every 5 s)."""
 
@@ -146,7 +146,7 @@ class CodeRead:
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagArrived:
     """A tag that was not there, or was in doubt, has been read with the door shut. ``epc`` in upper-case hex; ``rssi_dbm`` its mean, None
     where the reader gives none. Whether it stands on a shelf is not said: it may be in a bag, or behind the wall."""
@@ -157,7 +157,7 @@ class TagArrived:
     rssi_dbm: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagDeparted:
     """A tag is gone: unread for at least 3 s of reading with the door shut, and too often for how often it is missed. ``last_seen`` is its
     last reading."""
@@ -168,7 +168,7 @@ class TagDeparted:
     last_seen: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InventoryTaken:
     """What a reader has found since the doors of its zone were shut, or since it reads again. The departures are told by then.
 
@@ -184,7 +184,7 @@ class InventoryTaken:
     thorough: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TemperatureKnown:
     """A trusted temperature."""
 
@@ -193,7 +193,7 @@ class TemperatureKnown:
     celsius: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeFailed:
     """No good reading for 15 s. ``reason`` as in ``FaultReading``, or ``stale``, ``out_of_range``, ``power_up``, ``zero``, ``frozen``."""
 
@@ -202,7 +202,7 @@ class ProbeFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceOnline:
     """A device is open and answers. ``out_for_s`` is how long it was away, None at its first time after a start."""
 
@@ -212,7 +212,7 @@ class DeviceOnline:
     firmware: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceLost:
     """A device is gone or silent."""
 
@@ -221,7 +221,7 @@ class DeviceLost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceDegraded:
     """A device works, but not as it should: noise that lasts. ``reason`` None: it is well again. Of channels ``PlateUntrusted`` tells."""
 
@@ -231,7 +231,7 @@ class DeviceDegraded:
     channel: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockDriven:
     """The outcome of one ``DriveLock`` effect."""
 

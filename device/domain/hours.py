@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from device.domain.record import record
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -12,7 +13,7 @@ _FORM = re.compile(rf"([A-Za-z]{{3}})(?:-([A-Za-z]{{3}}))?\s+({_SPAN.pattern})")
 _ALLOWED = 'DAY or DAY-DAY and HH:MM-HH:MM, e.g. "Mon-Sun 10:00-22:00"'
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """One window of a day: it starts at ``start`` and ends at ``end``, on the day after where ``end <= start``.
 
@@ -37,7 +38,7 @@ class Span:
         return f"{self.start // 60:02d}:{self.start % 60:02d}-{self.end // 60:02d}:{self.end % 60:02d}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hours:
     """One weekly window: ``span`` on each of ``days`` (0 is Monday)."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from device.domain.events import Alternative
+from device.domain.record import record
 
 WEIGHED = 10
 """So many items made the catalogue's mean."""
@@ -20,7 +20,7 @@ Doubt = Literal["unexplained_step", "swap_suspected", "misplaced"]
 """Why a session that is otherwise certain should be looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A product that may explain a step.
 
@@ -39,7 +39,7 @@ class Candidate:
     belongs: Belonging = "own"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identification:
     """The best explanation of one step.
 
@@ -53,7 +53,7 @@ class Identification:
     alternatives: tuple[Alternative, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One step of weight within a session, as its plate told it.
 
@@ -70,7 +70,7 @@ class Step:
     gesture: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """Items that left a slot (``quantity`` positive) or came to it (negative)."""
 
@@ -78,7 +78,7 @@ class Move:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """What one step was: its moves (none: nothing that is sold), how sure that is, and what else it may have been."""
 
@@ -87,7 +87,7 @@ class Told:
     alternatives: tuple[Alternative, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Story:
     """What a session's steps mean together.
 
@@ -103,7 +103,7 @@ class Story:
     doubts: Mapping[Doubt, float]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagCount:
     """What a reader sees of a product's tags once the door is shut.
 

@@ -6,10 +6,10 @@ All of it is judged by what the clock on the wall shows in the store's own time 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from device.domain.hours import Hours, Span
+from device.domain.record import record
 
 _DATE = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
 _EASTER = re.compile(r"easter(?:([+-])([0-9]{1,3}))?")
@@ -17,7 +17,7 @@ _ALLOWED = '"2026-12-25", "12-25" (every year), or days from Easter Sunday as "e
 _LEAP_YEAR = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpecialDate:
     """One date, or one every year: ``month`` and ``day``, or ``easter`` days after Easter Sunday (of the western churches)."""
 
@@ -70,7 +70,7 @@ def easter_sunday(year: int) -> date:
     return date(year, month, day + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpecialHours:
     """What holds from midnight to midnight of a date instead of the weekly hours; a window of it may end on the day after."""
 
@@ -78,7 +78,7 @@ class SpecialHours:
     windows: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opening:
     """When something is open: always (``weekly`` None), or within weekly windows; on special days within theirs; and only where all of
     ``within`` are open, too.

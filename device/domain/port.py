@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import parse_qsl
+
+from device.domain.record import record
 
 Parity = Literal["N", "E", "O"]
 
 SERIAL_OPTIONS = "baud=300-4000000, parity=N|E|O, bytesize=7|8, stopbits=1|2"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SerialAddress:
     """A serial port; ``path`` best under ``/dev/serial/by-id``. ``baud`` None: the driver's usual speed."""
 
@@ -25,7 +26,7 @@ class SerialAddress:
         return f"serial:{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TcpAddress:
     """A device, or a serial port server, behind TCP."""
 
@@ -36,7 +37,7 @@ class TcpAddress:
         return f"tcp:{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SysfsAddress:
     """A directory of the kernel, e.g. ``/sys/bus/w1/devices``."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from device.domain.events import StartReason
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Begin:
     """The program starts. ``power_lost``: the boot is another one, and the last stop was not clean."""
 
@@ -16,19 +16,19 @@ class Begin:
     reason: StartReason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Halt:
     """The program is to stop; shut doors are locked now."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tick:
     """Time has passed: whatever is due happens."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClockState:
     """Whether the wall clock is believed from now on, and to within how many seconds."""
 
@@ -36,28 +36,28 @@ class ClockState:
     error_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JournalRoom:
     """How much room the journal has left."""
 
     room: Literal["ok", "nearly_full", "full"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BrokerState:
     """Whether the broker has not been reached for a while. Nothing depends on it but what the table of degraded modes says."""
 
     down: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewChallenge:
     """A fresh random challenge that the status tells from now on."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reloaded:
     """What came of reading the configuration again. ``faults`` empty: it is in force. ``command``: who asked, None for SIGHUP."""
 
@@ -65,7 +65,7 @@ class Reloaded:
     faults: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Overload:
     """More comes in, or less is taken off our hands, than should be.
 
@@ -76,7 +76,7 @@ class Overload:
     aside: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SubjectForgotten:
     """What came of the command ``forget``. ``known``: there was a name to forget. ``reason`` None: it is done."""
 

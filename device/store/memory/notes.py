@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from device.domain.events import Event, ReviewReason
 from device.domain.moment import Moment
+from device.domain.record import record
 from device.store.memory.state import Phase
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhaseChanged:
     """A cabinet went to another row of its table."""
 
@@ -19,7 +19,7 @@ class PhaseChanged:
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimerSet:
     """A deadline in seconds of uptime; None: it is off."""
 
@@ -28,7 +28,7 @@ class TimerSet:
     at: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockOrdered:
     """A lock is about to be driven. Journalled before the relay moves, so that no restart drives it again."""
 
@@ -38,7 +38,7 @@ class LockOrdered:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionDetails:
     """What a session needs that its event does not tell."""
 
@@ -52,7 +52,7 @@ class SessionDetails:
     jti: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VisitorMoved:
     """A visitor of a room came in (``inside``), or showed the code on the way out (``leaving``) or did not leave after all."""
 
@@ -63,7 +63,7 @@ class VisitorMoved:
     leaving: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReviewAdded:
     """A running session will need review."""
 
@@ -73,7 +73,7 @@ class ReviewAdded:
     reason: ReviewReason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagRead:
     """A tag stands on a zone's shelf. In a ``session`` of the zone ``visited`` it has come back, or been brought by staff."""
 
@@ -86,7 +86,7 @@ class TagRead:
     session: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagGone:
     """A tag is no longer on a zone's shelf; it left in a ``session`` of the zone ``visited``, if in any.
 
@@ -102,7 +102,7 @@ class TagGone:
     missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagsOwed:
     """By so many items the weight of a zone is ahead of its tags: taken if positive, brought if negative."""
 
@@ -112,7 +112,7 @@ class TagsOwed:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagsTaken:
     """A reader has taken its first thorough inventory: what it reads from now on and never read before is a stray, or was brought."""
 
@@ -121,7 +121,7 @@ class TagsTaken:
     reader: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlateWeight:
     """A slot's settled gross weight; what changed while the program was dead is seen against it.
 
@@ -135,7 +135,7 @@ class PlateWeight:
     followed: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepNoted:
     """A step of weight within a session, before anybody says what it was; ``load`` is the gross weight before it."""
 
@@ -151,7 +151,7 @@ class StepNoted:
     gesture: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchLearnt:
     """What one item of a product weighs in a slot, by what was put there."""
 
@@ -162,7 +162,7 @@ class BatchLearnt:
     sd: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpirySet:
     """The last day (ISO 8601) on which a product in a slot may be sold; None: not known any more."""
 
@@ -172,7 +172,7 @@ class ExpirySet:
     expires: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeUsed:
     """A grant used a code up. ``expires_wall`` is Unix seconds."""
 
@@ -181,7 +181,7 @@ class CodeUsed:
     expires_wall: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Revoked:
     """A code or everything of a subject is no longer accepted."""
 
@@ -190,7 +190,7 @@ class Revoked:
     subject: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandSeen:
     """An authenticated command was let in; durable before anything moves. ``correlation`` is hex."""
 
@@ -203,7 +203,7 @@ class CommandSeen:
     correlation: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExcursionGrew:
     """How far an excursion that goes on has come; with every interval of the record."""
 
@@ -213,7 +213,7 @@ class ExcursionGrew:
     degree_minutes: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExcursionGone:
     """The zone of an excursion is not monitored any more: nobody will see its end."""
 
@@ -221,7 +221,7 @@ class ExcursionGone:
     zone: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderAssigned:
     """An order waits in a zone."""
 
@@ -231,7 +231,7 @@ class OrderAssigned:
     lines: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderPickedUp:
     """An order is picked up once."""
 
@@ -239,7 +239,7 @@ class OrderPickedUp:
     order: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CatalogueSet:
     """The catalogue by command; it wins over the file."""
 
@@ -247,7 +247,7 @@ class CatalogueSet:
     products: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanogramSet:
     """The slots by command; they win over the file."""
 
@@ -255,7 +255,7 @@ class PlanogramSet:
     slots: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Calibrated:
     """A plate's calibration by command; it wins over the file. ``grams`` is what stands on it by the new calibration."""
 
@@ -268,7 +268,7 @@ class Calibrated:
     grams: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zeroed:
     """What a plate that has no calibration yet says while it is empty, in its device's own units; half of its first calibration."""
 
@@ -278,7 +278,7 @@ class Zeroed:
     zero: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FireChanged:
     """A zone is under fire alarm until a person clears it."""
 
@@ -287,7 +287,7 @@ class FireChanged:
     fire: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rebased:
     """The machine has restarted: all uptimes of the old boot are moved by ``shift`` seconds."""
 
@@ -295,7 +295,7 @@ class Rebased:
     shift: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forgotten:
     """Ids that have left the configuration, or codes, commands and orders that are long over; ``revocations`` are those of codes."""
 
@@ -309,7 +309,7 @@ class Forgotten:
     revocations: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReceiptsFrom:
     """The first event that the backend has to confirm itself; None: the broker's word is enough."""
 
@@ -353,7 +353,7 @@ NOTES: dict[str, type[Note]] = {note.TYPE: note for note in get_args(Note)}
 """Every note type by its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """An event or a note, when it was written, and an event's subject and number."""
 
