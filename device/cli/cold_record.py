@@ -28,7 +28,9 @@ from device.store.memory.history import Span
 
 _TOLD = (ExcursionStarted, ExcursionEnded, AlarmRaised, AlarmCleared, SalesStopped, SalesResumed)
 _TYPES = frozenset(kind.TYPE for kind in (*_TOLD, TemperatureRecorded, ClockCorrelated))
-_ALARMS = frozenset({"too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "probe_failed", "sensor_untrusted"})
+_ALARMS = frozenset(
+    {"too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "temperature_swing", "probe_failed", "sensor_untrusted"}
+)
 LEAST_GAP_S = 1.0
 SIMULATED = "SIMULATED: these are temperatures of simulated devices, not of goods"
 
@@ -185,6 +187,7 @@ def in_words(told: Told) -> str:
             details = data["details"]
             words = [str(details[name]) for name in ("thermometer", "reason") if details.get(name) is not None]
             words += [f"{details['celsius']:.2f} °C"] if details.get("celsius") is not None else []
+            words += [f"hours from {details['low']:.2f} to {details['high']:.2f} °C"] if details.get("high") is not None else []
             words += [f"runs {details['duty']:.0%} of the time"] if details.get("duty") is not None else []
             shown = ", ".join(words)
             return f"alarm {data['kind']} {'raised' if told.type == 'alarm.raised' else 'over'}{f' ({shown})' if shown else ''}"

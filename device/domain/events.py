@@ -37,6 +37,7 @@ AlarmKind = Literal[
     "too_cold",
     "will_be_too_warm",
     "cooling_strained",
+    "temperature_swing",
     "probe_failed",
     "mains_lost",
     "journal_full",

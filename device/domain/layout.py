@@ -116,6 +116,9 @@ class ZoneTemperature(Table):
     duty_limit: Annotated[float, Field(gt=0, le=1, description="alarm cooling_strained when the compressor runs for more of the time")] = (
         0.8
     )
+    swing_celsius: Annotated[
+        float, Field(ge=0, description="alarm temperature_swing when the means of two hours within 24 lie further apart; 0: never")
+    ] = 5.0
     probes_apart_celsius: Annotated[
         float, Field(gt=0, description="two thermometers of the zone whose means of an hour are further apart are not both right")
     ] = 3.0

@@ -237,9 +237,7 @@ class Store:
         places = {self.plan.layout.store.id, *self.plan.zones, *self.plan.slots, *self.plan.kinds}
         for alarm in [alarm for alarm in self.state.alarms.values() if alarm.place not in places]:
             alarms.clear(turn, alarm, None)
-        for zone, rules in self.plan.zones.items():
-            if rules.temperature is None:
-                self.cold.unwatched(turn, zone)
+        self.cold.follow_plan(turn)
         known = {*self.state.lost, *self.state.cold, *(part.partition("/")[0] for part in self.state.degraded)}
         devices = tuple(sorted(known - self.plan.kinds.keys()))
         if slots or zones or devices:

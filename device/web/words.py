@@ -166,6 +166,13 @@ def _soon(details: Mapping[str, Any]) -> str:
     return f"It will be too warm in about {in_s / 60:.0f} minutes" if isinstance(in_s, int | float) else "It will be too warm"
 
 
+def _swung(details: Mapping[str, Any]) -> str:
+    low, high = details.get("low"), details.get("high")
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return "The temperature swings too far"
+    return f"The temperature swings too far: hours from {low:.1f} to {high:.1f} °C within a day"
+
+
 def _at(what: str, key: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda details: f"{what}: {details[key]}" if details.get(key) else what
 
@@ -200,6 +207,7 @@ ALARMS: Mapping[AlarmKind, Callable[[Mapping[str, Any]], str]] = {
     "too_cold": _limit("It is too cold"),
     "will_be_too_warm": _soon,
     "cooling_strained": lambda details: "The cooling hardly rests any more",
+    "temperature_swing": _swung,
     "probe_failed": _because("A thermometer cannot be believed", "thermometer"),
     "mains_lost": lambda details: "There is no mains power",
     "journal_full": lambda details: "There is no room left for records: nothing is sold",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from device.domain import facts
+from device.domain.layout import Layout
 from device.store import inputs
 from device.store.plan import Plan
 from firmware_sims.physics import Fridge
@@ -441,3 +442,78 @@ def test_food_that_a_reload_begins_to_watch_is_not_sold_while_nobody_knows_its_t
     shop = begun_to_be_watched()
     shop.wait(1000)
     assert "no_temperature" in shop.view["reasons"]
+
+
+def reloaded(shop: Shop, plan: Layout) -> None:
+    shop.layout = plan
+    shop.store.replan(Plan(plan, PRODUCTS, shop.state), shop.store.trust)
+    shop.step(inputs.Reloaded(None, ()))
+
+
+@pytest.mark.parametrize("away_s", [60.0, 2000.0])
+def test_an_excess_from_before_nobody_watched_is_not_kept_when_somebody_watches_again(away_s: float) -> None:
+    shop = wine()
+    watched, unwatched = shop.layout, layout(age_limit=0)
+    air(shop, 14.0, 900)
+    reloaded(shop, unwatched)
+    kept = shop.last("temperature.recorded")
+    shop.wait(away_s)
+    reloaded(shop, watched)
+    again = shop.now
+    air(shop, 14.0, 1700)
+    assert "too_warm" not in alarms(shop), "nobody knows how warm it was in between"
+    started = shop.last("temperature.excursion_started")
+    assert (started.for_s, started.degree_minutes) == (0.0, 0.0)
+    air(shop, 8.0)
+    assert shop.last("temperature.excursion_ended").for_s == pytest.approx(shop.now - again, abs=1)
+    later = [each for each in intervals(shop) if each.from_ >= kept.to]
+    assert later[0].from_ > kept.to, "what was not watched is not recorded"
+    shop.folds()
+
+
+def test_food_whose_probe_failed_before_it_was_watched_is_not_sold_after_its_time() -> None:
+    shop = wine()
+    air(shop, 8.0, 100)
+    shop.fact(facts.ProbeFailed("t", shop.now, "no_answer"))
+    reloaded(shop, layout(age_limit=0, temperature=FOOD))
+    shop.wait(1790)
+    assert shop.view["reasons"] == []
+    shop.wait(20)
+    assert shop.view["reasons"] == ["no_temperature"]
+
+
+def apart() -> Shop:
+    """Two thermometers that have contradicted each other for hours."""
+    shop = two_probes(probes_apart_celsius=2.0)
+    for _ in range(300):
+        air(shop, 8.0)
+        air(shop, 12.0, probe="t2")
+        shop.wait(60)
+    assert alarms(shop).count("sensor_untrusted") == 2
+    return shop
+
+
+def test_a_thermometer_that_is_alone_after_a_restart_contradicts_nobody() -> None:
+    shop = apart()
+    shop.layout = layout(age_limit=0, temperature=WINE)
+    shop.restart()
+    assert "sensor_untrusted" not in alarms(shop)
+    assert [told.details["reason"] for told in shop.events("alarm.cleared") if told.kind == "sensor_untrusted"] == ["probes_disagree"] * 2
+    shop.folds()
+
+
+def test_thermometers_of_a_zone_that_nobody_watches_any_more_contradict_nobody() -> None:
+    shop = apart()
+    zones = tuple(zone.model_copy(update={"temperature": None}) for zone in shop.layout.zone)
+    reloaded(shop, shop.layout.model_copy(update={"zone": zones}))
+    assert alarms(shop) == []
+    shop.folds()
+
+
+def test_thermometers_that_still_contradict_each_other_after_a_reload_are_told_once() -> None:
+    shop = apart()
+    raised = len(shop.events("alarm.raised"))
+    reloaded(shop, shop.layout)
+    assert alarms(shop).count("sensor_untrusted") == 2
+    air(shop, 8.0, 60)
+    assert len(shop.events("alarm.raised")) == raised

@@ -16,7 +16,7 @@ from device.store.memory.notes import ExcursionGone, TimerSet
 from device.store.turn import Turn
 
 LEAST_GAP_S = 1.0
-_ALARMS: tuple[AlarmKind, ...] = ("too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "probe_failed")
+_ALARMS: tuple[AlarmKind, ...] = ("too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "temperature_swing", "probe_failed")
 
 
 class ColdStore:
@@ -48,21 +48,22 @@ class ColdStore:
         now = turn.moment.uptime
         for thermometer, zone in turn.plan.thermometer_zone.items():
             rules = turn.rules(zone).temperature
+            self._watch_blindness(turn, zone)
             if f"record:{thermometer}" in turn.state.timers:
                 continue
             turn.live.intervals[thermometer] = Interval(now, now)
             if rules:
                 turn.start_timer(f"record:{thermometer}", rules.record_every_s)
-                self._watch_blindness(turn, zone)
 
     def clock_trusted(self, turn: Turn) -> None:
         """Write down, once, for how long nothing was recorded before this start: only a trusted clock knows."""
         if self._begun_at is None:
             return
-        begun_wall = turn.moment.wall - (turn.moment.uptime - self._begun_at)
-        self._begun_at = None
+        begun_at, self._begun_at = self._begun_at, None
+        begun_wall = turn.moment.wall - (turn.moment.uptime - begun_at)
         for thermometer, zone in turn.plan.thermometer_zone.items():
             spans = turn.state.cold.get(thermometer)
+            self._outlook_of(zone).remember(thermometer, spans or (), begun_at, begun_wall)
             if spans and begun_wall - spans[-1].upto >= LEAST_GAP_S and turn.rules(zone).temperature:
                 gap_s = round(begun_wall - spans[-1].upto, 3)
                 since, upto = turn.time(spans[-1].upto), turn.time(begun_wall)
@@ -115,14 +116,45 @@ class ColdStore:
         if is_open:
             self._limits_of(zone).door_opened(turn, rules.door_grace_s)
 
-    def unwatched(self, turn: Turn, zone: str) -> None:
-        """Nobody watches this zone's temperature any more. Stopped sales stay stopped: the food in it has still been too warm."""
+    def follow_plan(self, turn: Turn) -> None:
+        """A configuration has come into force: let go of zones that are not watched any more, and of thermometers that are gone."""
+        for zone in turn.plan.zones:
+            if turn.rules(zone).temperature is None:
+                self._unwatched(turn, zone)
+        for thermometer in self.celsius.keys() - turn.plan.thermometer_zone.keys():
+            del self.celsius[thermometer]
+        for zone, outlook in self._outlooks.items():
+            outlook.keep(name for name, where in turn.plan.thermometer_zone.items() if where == zone)
+        for alarm in list(turn.state.alarms.values()):
+            if alarm.kind == "sensor_untrusted" and alarm.place in turn.plan.thermometer_zone and not self._compared(turn, alarm.place):
+                alarms.clear(turn, alarm, None)
+
+    def _unwatched(self, turn: Turn, zone: str) -> None:
+        """Nobody watches this zone's temperature any more. Stopped sales stay stopped: the food in it has still been too warm.
+
+        Who watches it again begins anew: an excess from before says nothing of the time in between.
+        """
+        for thermometer, where in turn.plan.thermometer_zone.items():
+            if where == zone and f"record:{thermometer}" in turn.state.timers:
+                turn.stop_timer(f"record:{thermometer}")
+                interval = turn.live.intervals.get(thermometer)
+                if interval and interval.since < turn.moment.uptime:
+                    self._write(turn, thermometer, zone)
+                turn.live.intervals.pop(thermometer, None)
         for kind in _ALARMS:
             alarms.end_alarm(turn, kind, zone)
         for timer in ("warm", "cold", "blind"):
             turn.stop_timer(f"{timer}:{zone}")
         if turn.zone(zone).excursion:
             turn.note(ExcursionGone(zone))
+        self._limits.pop(zone, None)
+        self._outlooks.pop(zone, None)
+
+    def _compared(self, turn: Turn, thermometer: str) -> bool:
+        """Whether a thermometer has others beside it to be held against."""
+        zone = turn.plan.thermometer_zone[thermometer]
+        others = [name for name, where in turn.plan.thermometer_zone.items() if where == zone and name != thermometer]
+        return bool(others) and turn.rules(zone).temperature is not None
 
     def too_long(self, turn: Turn, timer: str, zone: str) -> None:
         """A limit has been exceeded, or nothing known, for ``over_for_s``."""
@@ -203,6 +235,9 @@ class ColdStore:
             zone,
         )
         self._limits_of(zone).note(turn)
+        rules = turn.rules(zone).temperature
+        if rules:
+            self._outlook_of(zone).recorded(turn, thermometer, span, rules)
         turn.live.intervals[thermometer] = interval.next(now)
 
     def _shown(self, turn: Turn, zone: str, extreme: Callable[[Turn, str], float]) -> float | None:

@@ -1,13 +1,16 @@
-"""The outlook of a zone: it will be too warm, its compressor works too hard, its thermometers contradict each other."""
+"""The outlook of a zone: it will be too warm, its compressor works too hard, it swings, its thermometers contradict each other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import exp
 from statistics import median
 
 from device.domain.layout import ZoneTemperature
 from device.store import alarms
 from device.store.cold.foresight import TURN_CELSIUS, WINDOWS_S, Duty, Forecast, Trend
+from device.store.cold.swing import Swing
+from device.store.memory.history import Span
 from device.store.turn import Turn
 
 MEAN_S = 3600.0
@@ -31,6 +34,7 @@ class Outlook:
         self._duty = Duty()
         self._otherwise_since: float | None = None
         self._means: dict[str, Mean] = {}
+        self._swings: dict[str, Swing] = {}
 
     def take(self, turn: Turn, thermometer: str, celsius: float, warmest: float, rules: ZoneTemperature) -> None:
         """One believed temperature; ``warmest`` is that of the zone."""
@@ -54,6 +58,35 @@ class Outlook:
         """A thermometer is not believed any more."""
         self._means.pop(thermometer, None)
         self.disturbed()
+
+    def remember(self, thermometer: str, spans: Iterable[Span], now: float, wall: float) -> None:
+        """What was recorded before the start, which was at the uptime ``now`` and the Unix time ``wall``."""
+        self._swings.setdefault(thermometer, Swing()).remember(spans, now, wall)
+
+    def recorded(self, turn: Turn, thermometer: str, span: Span, rules: ZoneTemperature) -> None:
+        """One interval of the record has just ended."""
+        at, limit = turn.moment.uptime, rules.swing_celsius
+        self._swings.setdefault(thermometer, Swing()).take(span, at)
+        found = {name: extremes for name, swing in self._swings.items() if (extremes := swing.extremes(at))}
+        if not limit:
+            alarms.end_alarm(turn, "temperature_swing", self._zone)
+        if not found or not limit:
+            return
+        widest = max(found, key=lambda name: found[name][1] - found[name][0])
+        low, high = found[widest]
+        if high - low > limit:
+            details = {"thermometer": widest, "low": round(low, 2), "high": round(high, 2), "limit": limit}
+            alarms.raise_alarm(turn, "temperature_swing", self._zone, self._zone, **details)
+        else:
+            alarms.end_alarm(turn, "temperature_swing", self._zone)
+
+    def keep(self, thermometers: Iterable[str]) -> None:
+        """These are the thermometers of the zone now."""
+        kept = set(thermometers)
+        for gone in self._means.keys() - kept:
+            del self._means[gone]
+        for gone in self._swings.keys() - kept:
+            del self._swings[gone]
 
     def _forget(self) -> None:
         for trend in self._trends:
