@@ -238,7 +238,11 @@ NOT_OURS: dict[str, str] = {
     "epc partition_7": "to be rejected",
     "epc factory": "no number of goods",
 }
-LIBRARIES = {"llrp": "the simulated reader is llrpkit's emulator", "osdp": "the simulated device is libosdp's own"}
+LIBRARIES = {
+    "llrp": "the simulated reader is llrpkit's emulator",
+    "osdp": "the simulated device is libosdp's own",
+    "osdp_channel": "libosdp's device is held to it in tests/drivers/test_osdp_channel.py",
+}
 EVERY = [(path.stem, name) for path in sorted(CAPTURES.glob("*.txt")) for name in capture(path.stem)]
 
 
