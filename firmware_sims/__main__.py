@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import get_args
 
 from firmware_sims.fit_out import Line, NotSimulated, Options, fit_out
-from firmware_sims.llrp import LlrpLink, LlrpReader
 from firmware_sims.orders import obey
 from firmware_sims.plan import read_plan
 from firmware_sims.serve import FolderLink, PtyLink, Rig, TcpLink
@@ -167,13 +166,11 @@ def plug_in(rig: Rig, world: World, lines: list[Line], directory: Path) -> dict[
     ports: dict[str, str] = {}
     for line in lines:
         scheme, _, rest = line.port.partition(":")
-        link: FolderLink | TcpLink | PtyLink | LlrpLink
-        if isinstance(line.sim, LlrpReader):
-            link = rig.llrp(line.sim)
-        elif line.serial is not None:
+        link: FolderLink | TcpLink | PtyLink
+        if line.serial is not None:
             link = rig.folder(line.sim, directory / "w1", line.serial)
         elif scheme == "tcp":
-            link = rig.tcp(line.sim)
+            link = rig.tcp(line.sim, session=line.session)
         else:
             link = rig.pty(line.sim, directory / line.devices[0], rest.partition("?")[2])
         for name in line.devices:

@@ -33,7 +33,7 @@ from firmware_sims.plan import Plan, Table, gtin14
 from firmware_sims.r200 import R200
 from firmware_sims.rdm6300 import Rdm6300
 from firmware_sims.shelf_board import ShelfBoard
-from firmware_sims.sim import Bus, Load, Recorded, Sim
+from firmware_sims.sim import Bus, Load, Recorded, Session, Sim
 from firmware_sims.stream import Dialect, StreamScale
 from firmware_sims.uhfreader18 import UhfReader18
 from firmware_sims.wiegand import WiegandBridge
@@ -55,13 +55,14 @@ class NotSimulated(ValueError):
 
 @dataclass
 class Line:
-    """One port of the configuration and what hangs on it. ``serial`` is that of a 1-wire probe."""
+    """One port of the configuration and what hangs on it. ``serial`` is a 1-wire probe's, ``session`` a socket device's."""
 
     port: str
     devices: list[str] = field(default_factory=list)
     sims: list[Sim] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     serial: str | None = None
+    session: Session | None = None
 
     @property
     def sim(self) -> Sim:
@@ -239,8 +240,8 @@ class _Fitter:
                 self._alone(table, "rfid", UhfReader18(tags, seed=seed))
             case "llrp":
                 reader = LlrpReader(tags, seed=seed)
-                self.lines[table["port"]] = Line(table["port"], [table["id"]], [reader])
-                self._add(Equipment(table["id"], "rfid", "llrp", zone, reader))
+                self._alone(table, "rfid", reader)
+                self.lines[table["port"]].session = reader
             case driver:
                 raise NotSimulated(f"rfid {table['id']}: no simulated firmware for {driver}")
 

@@ -22,8 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from firmware_sims.llrp import LlrpLink, LlrpReader
-from firmware_sims.sim import Sim
+from firmware_sims.sim import Session, Sim
 
 LONGEST_LAG_S = 1.0
 """Quanta further behind than this are skipped, or a machine that slept would hear hours of weights in a burst."""
@@ -135,11 +134,12 @@ class PtyLink:
 
 
 class TcpLink:
-    """A device behind a serial port server, or with a socket of its own. All clients hear what it says."""
+    """A device behind a serial port server, all of whose clients hear what it says; with a ``session``, one with its own socket."""
 
-    def __init__(self, sim: Sim, number: int = 0) -> None:
+    def __init__(self, sim: Sim, number: int = 0, session: Session | None = None) -> None:
         self.sim = sim
         self.number = number
+        self._session = session
         self.lost_bytes = 0
         self._listening: socket.socket | None = None
         self._clients: set[socket.socket] = set()
@@ -175,6 +175,9 @@ class TcpLink:
         said = self.sim.tick(dt)
         for client in tuple(self._clients):
             self._send(client, said)
+        if self._session is not None and not self._session.open:
+            for client in tuple(self._clients):
+                self._drop(client)
 
     def _accept(self) -> None:
         assert self._listening is not None
@@ -184,6 +187,12 @@ class TcpLink:
             return
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._session is not None:
+            if self._clients:
+                client.send(self._session.refusal)
+                client.close()
+                return
+            self._session.connected()
         self._clients.add(client)
         asyncio.get_running_loop().add_reader(client, self._readable, client)
 
@@ -216,6 +225,8 @@ class TcpLink:
             self._clients.discard(client)
             asyncio.get_running_loop().remove_reader(client)
             client.close()
+            if self._session is not None:
+                self._session.left()
 
 
 class FolderLink:
@@ -276,7 +287,6 @@ class Rig:
         self._due: list[tuple[float, int, Callable[[], float], Callable[[float], None]]] = []
         self._tasks = asyncio.TaskGroup()
         self._clock: asyncio.Task[None] | None = None
-        self._servers: list[asyncio.Task[None]] = []
         self._more = asyncio.Event()
 
     async def __aenter__(self) -> Rig:
@@ -289,8 +299,6 @@ class Rig:
         self._clock.cancel()
         for link in self.links:
             link.unplug()
-        for server in self._servers:
-            server.cancel()
         # The block's own error goes on as it is; only an error of the clock's task is the group's to tell.
         await self._tasks.__aexit__(None, None, None)
 
@@ -300,9 +308,9 @@ class Rig:
         self._add(link)
         return link
 
-    def tcp(self, sim: Sim, number: int = 0) -> TcpLink:
+    def tcp(self, sim: Sim, number: int = 0, session: Session | None = None) -> TcpLink:
         """Serve on loopback, on a port number of the system's choice unless one is given."""
-        link = TcpLink(sim, number)
+        link = TcpLink(sim, number, session)
         self._add(link)
         return link
 
@@ -310,13 +318,6 @@ class Rig:
         """Serve as a folder of the 1-wire bus."""
         link = FolderLink(sim, directory, serial)
         self._add(link)
-        return link
-
-    def llrp(self, sim: LlrpReader) -> LlrpLink:
-        """Serve an LLRP reader on loopback."""
-        link = LlrpLink(sim)
-        self._add(link)
-        self._servers.append(self._tasks.create_task(link.run(), name=f"LLRP reader on {link.port}"))
         return link
 
     def also(self, thing: Tickable) -> None:

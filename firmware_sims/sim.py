@@ -23,6 +23,24 @@ class Sim(Protocol):
         """Power off and on: volatile state is lost, and the next tick begins with whatever the device says at power-up."""
 
 
+class Session(Protocol):
+    """What a device with a socket of its own has besides: it speaks first to who connects, and serves one at a time."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it keeps its connection."""
+
+    @property
+    def refusal(self) -> bytes:
+        """What a second client is told before it is hung up on."""
+
+    def connected(self) -> None:
+        """Somebody has connected; the next tick may greet."""
+
+    def left(self) -> None:
+        """Nobody is connected any more."""
+
+
 class NotInstalled(ValueError):
     """The library that a simulated device is made of is not there."""
 

@@ -16,11 +16,12 @@ import pytest
 import serial
 
 import firmware_sims
-from firmware_sims import modbus, r200, uhfreader18
+from firmware_sims import llrp, modbus, r200, uhfreader18
 from firmware_sims.ds18b20 import Ds18b20
 from firmware_sims.faults import Babble, Corrupt, Delay, Drop, Faulty, Freeze, Merge, Split
 from firmware_sims.gm65 import Gm65
 from firmware_sims.line_reader import LineReader
+from firmware_sims.llrp import LlrpReader
 from firmware_sims.modbus import RtuSlave, TcpSlaves
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
 from firmware_sims.modbus_relay import RelayBoard
@@ -77,6 +78,13 @@ def shown(make: Callable[[], Any], code: str) -> Callable[[], Wired]:
     return lambda: Wired(make(), provoke)
 
 
+def inventory() -> bytes:
+    """What has an LLRP reader report all that it sees."""
+    spec = llrp.parameter(llrp.ROSPEC, struct.pack(">IBB", 1, 0, 0))
+    asked = ((llrp.DELETE, bytes(4)), (llrp.ADD, spec), (llrp.ENABLE, bytes(4)), (llrp.START, bytes(4)))
+    return b"".join(llrp.message(kind, number, body) for number, (kind, body) in enumerate(asked, 1))
+
+
 def transmitter() -> LoadCellTransmitter:
     return LoadCellTransmitter([rising()], counts_per_gram=[10.0], zero_counts=[0.0])
 
@@ -93,6 +101,7 @@ DEVICES: dict[str, Callable[[], Wired]] = {
     "thermometer": asked(lambda: RtuSlave(Thermometer(lambda: 7.5)), rtu("010400010001")),
     "ds18b20": asked(lambda: Ds18b20(lambda: 7.5), b""),
     "r200": asked(lambda: R200(lambda: [EPC]), r200.frame(0, 0x22)),
+    "llrp": asked(lambda: LlrpReader(lambda: [EPC]), inventory()),
     "uhfreader18": asked(lambda: UhfReader18(lambda: [EPC]), uhfreader18.frame(0, b"\x01")),
     "uhfreader18 scanning": speaking(lambda: UhfReader18(lambda: [EPC], scanning=True)),
     "gm65": shown(Gm65, "06901234567892"),
@@ -102,7 +111,6 @@ DEVICES: dict[str, Callable[[], Wired]] = {
     "osdp": asked(lambda: OsdpDevice(101, bytes(range(16))), capture("osdp")["id"]),
 }
 OWN_WIRE = {
-    "LlrpReader": "llrpkit's emulator is a server by itself, with faults of its own",
     "Bus": "several of them",
     "Faulty": "the wrapper",
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from firmware_sims import ds18b20, gm65, r200, rdm6300, shelf_board, uhfreader18, wiegand
+from firmware_sims import ds18b20, gm65, llrp, r200, rdm6300, shelf_board, uhfreader18, wiegand
 from firmware_sims.epc import sgtin96
 from firmware_sims.modbus import RtuSlave
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
@@ -132,6 +132,11 @@ SAID: dict[str, dict[str, Callable[[], bytes]]] = {
         "good_info": lambda: r200.R200(list).receive(capture("r200")["info_request"]),
         "power_done": lambda: r200.R200(list).receive(capture("r200")["power_20_dbm"]),
     },
+    "llrp": {
+        "report_a": lambda: llrp.report(7, [llrp.Seen(bytes.fromhex("3000ABCDEF00000000000003"), 1, -48, 1594174805140192)]),
+        "report_b": lambda: llrp.report(7, [llrp.Seen(bytes.fromhex("301430A55C0AC40000000000"), 1, -68, 1594174805151008)]),
+        "welcome": llrp.greeting,
+    },
     "uhfreader18": {
         "no_tag": lambda: uhf("ask_inventory"),
         "single_tag": lambda: _after(uhfreader18.UhfReader18(lambda: [UHF_EPC], read_rate=1.0), uhfreader18.frame(0, b"\x0f")),
@@ -239,7 +244,6 @@ NOT_OURS: dict[str, str] = {
     "epc factory": "no number of goods",
 }
 LIBRARIES = {
-    "llrp": "the simulated reader is llrpkit's emulator",
     "osdp": "the simulated device is libosdp's own",
     "osdp_channel": "libosdp's device is held to it in tests/drivers/test_osdp_channel.py",
 }
