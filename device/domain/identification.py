@@ -58,7 +58,8 @@ class Step:
     """One step of weight within a session, as its plate told it.
 
     ``delta`` grams with standard error ``sd``, negative when something left; ``began_at`` seconds of uptime at the first sample of the
-    movement; ``load`` the settled gross weight before it. Steps of one reach have one ``gesture``, "" where nobody says.
+    movement; ``load`` the settled gross weight before it. Steps of one reach have one ``gesture``, "" where nobody says; ``undoes`` is the
+    evidence of the step that this one takes back.
     """
 
     slot: str
@@ -68,6 +69,7 @@ class Step:
     load: float
     evidence: str | None
     gesture: str = ""
+    undoes: str | None = None
 
 
 @record

@@ -176,13 +176,15 @@ class Shop:
     def close_door(self, lock: str = "lock") -> None:
         self.fact(facts.DoorMoved(lock, self.now, True))
 
-    def weigh(self, scale: str, delta: float, sd: float = 0.4) -> None:
-        """A plate moves, and a second later rests at another weight."""
+    def weigh(self, scale: str, delta: float, sd: float = 0.4, undoes: str | None = None) -> str:
+        """A plate moves, and a second later rests at another weight. Returns the step's evidence."""
         self.fact(facts.PlateMoving(scale, 1, self.now))
         self.wait(1.0)
         before = self.plates[scale]
         self.plates[scale] = before + delta
-        self.fact(facts.WeightStep(scale, 1, self.now, self.now - 1.0, delta, sd, before, before + delta, f"e.{self.now:.1f}"))
+        step = facts.WeightStep(scale, 1, self.now, self.now - 1.0, delta, sd, before, before + delta, f"e.{self.now:.1f}", undoes=undoes)
+        self.fact(step)
+        return step.evidence
 
     def command(self, name: str, *, inbound: dict[str, Any] | None = None, key: SigningKey = KEY, **args: Any) -> dict[str, Any]:
         """Send a signed command; returns the newest reply to it."""

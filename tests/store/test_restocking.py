@@ -73,3 +73,48 @@ def test_after_a_restock_the_next_visit_is_charged_as_ever() -> None:
     ended = shop.last("session.ended")
     assert ([(line.gtin, line.quantity) for line in ended.cart], ended.needs_review) == ([(RIESLING, 2)], False)
     assert shop.state.slots["A"].counts == {RIESLING: 8}
+
+
+def test_a_hand_that_pressed_while_staff_filled_up_needs_nobody_to_look() -> None:
+    shop = Shop()
+    shop.show(purpose="restock", sub="staff")
+    shop.open_door()
+    press = shop.weigh("a", 612.0)
+    shop.weigh("a", -612.4, undoes=press)
+    shop.weigh("a", 1250.0)
+    shop.close_door()
+    shop.wait(5)
+    ended = shop.last("session.ended")
+    assert (ended.needs_review, lines(ended)[0]) == (False, ("A", RIESLING, 6, 7, 1))
+    assert len(shop.events("session.item_returned")) == 1
+    shop.folds()
+
+
+def test_something_unknown_that_staff_leave_there_needs_somebody_to_look() -> None:
+    shop = Shop()
+    shop.show(purpose="restock", sub="staff")
+    shop.open_door()
+    shop.weigh("a", 612.0)
+    shop.close_door()
+    shop.wait(5)
+    assert "unexplained_step" in shop.last("session.ended").review_reasons
+
+
+def test_what_staff_put_down_and_took_up_again_is_taken_back_as_what_it_was() -> None:
+    """In a mixed slot: as a step of its own the way back could be told as another product."""
+    shop = Shop()
+    for gtin in (RIESLING, COLA):
+        shop.command("count", slot="C", gtin=gtin, count=0)
+    shop.show(purpose="restock", sub="staff")
+    shop.open_door()
+    put = shop.weigh("c", 1250.0)
+    told, seq = [(record.what, record.seq) for record in shop.records if record.what is shop.last("session.item_returned")][-1]
+    assert shop.state.slots["C"].counts == {RIESLING: 1, COLA: 0}
+    shop.weigh("c", -1250.6, undoes=put)
+    back = shop.last("session.item_returned")
+    assert (told.quantity, back.quantity, back.gtin, back.revises) == (1, -1, RIESLING, seq)
+    assert shop.state.slots["C"].counts == {RIESLING: 0, COLA: 0}
+    shop.close_door()
+    shop.wait(5)
+    assert not shop.last("session.ended").needs_review
+    shop.folds()

@@ -324,3 +324,20 @@ def test_of_two_bottles_in_the_hand_the_one_that_comes_back_is_known_by_its_own_
     assert names(ended.cart) == [(RIESLING, 2)]
     assert shop.last("session.item_returned").confidence > 0.999
     assert not ended.needs_review
+
+
+@pytest.mark.parametrize("grams", [150.0, 612.0, 2890.0])
+def test_a_hand_that_pressed_so_evenly_that_it_passed_for_a_thing_changes_nothing(grams: float) -> None:
+    shop = Shop()
+    shop.show()
+    shop.open_door()
+    before = dict(shop.state.slots["A"].counts)
+    press = shop.weigh("a", grams)
+    shop.weigh("a", 0.6 - grams, undoes=press)
+    shop.close_door()
+    shop.wait(5)
+    ended = shop.last("session.ended")
+    assert (ended.cart, ended.needs_review) == ((), False)
+    assert not shop.events("session.item_returned", "session.item_taken", "alarm.raised", "stock.misplaced")
+    assert shop.state.slots["A"].counts == before
+    shop.folds()

@@ -9,7 +9,7 @@ from device.domain.identification import Identification, Move, Step, Story, TagC
 from device.store import alarms
 from device.store.goods import batches, stock
 from device.store.goods.candidates import on_slot
-from device.store.memory.notes import ReviewAdded, StepNoted
+from device.store.memory.notes import ReviewAdded, StepNoted, StepUnexplained
 from device.store.memory.state import Pick, Session
 from device.store.turn import Turn
 
@@ -59,6 +59,8 @@ def conclude(turn: Turn, session: Session, tags: Sequence[TagCount] = ()) -> Sto
     story = story_of(turn, session, tags)
     _follow(turn, session, story, final=True)
     _doubt(turn, session, story)
+    if session.unexplained:
+        review(turn, session, "unexplained_step")
     turn.live.histories.pop(session.id, None)
     return story
 
@@ -117,10 +119,19 @@ def cart(turn: Turn, session: Session, story: Story) -> tuple[CartLine, ...]:
 
 
 def _restocked(turn: Turn, session: Session, step: Step) -> None:
-    """Staff took something away or filled a slot up: each step stands for itself, and there may be many items in it."""
+    """Staff took something away or filled a slot up: each step stands for itself, and there may be many items in it.
+
+    But for the one that takes the last back: a hand that pressed, a bottle that was put down and taken up. It is what that was, whatever
+    its weight alone might say.
+    """
+    if step.undoes is not None and _restock_undone(turn, session, step, step.undoes):
+        return
     found = turn.identify(abs(step.delta), step.sd, on_slot(turn, step.slot, leaving=step.delta < 0), hand=False)
     if found.gtin is None:
-        review(turn, session, "unexplained_step")
+        if step.evidence is None:
+            review(turn, session, "unexplained_step")
+        else:
+            turn.note(StepUnexplained(session.zone, session.id, step.evidence))
         return
     if found.confidence < turn.rules(session.zone).review_below:
         review(turn, session, "low_confidence")
@@ -128,6 +139,19 @@ def _restocked(turn: Turn, session: Session, step: Step) -> None:
         batches.learn(turn, step.slot, found, step.delta, step.sd)
     _tell(turn, [session], step, _move(found, step.delta), None, found.confidence, found.alternatives)
     stock.move(turn, step.slot, found.gtin, found.quantity if step.delta > 0 else -found.quantity, "restocked")
+
+
+def _restock_undone(turn: Turn, session: Session, step: Step, undoes: str) -> bool:
+    """Take back what was told of an earlier step; False where nothing was told of it."""
+    if undoes in session.unexplained:
+        turn.note(StepUnexplained(session.zone, session.id, undoes, undone=True))
+        return True
+    picks = [pick for pick in session.picks if (pick.slot, pick.evidence) == (step.slot, undoes)]
+    for pick in picks:
+        earlier = Step(step.slot, step.began_at, -step.delta, step.sd, step.load, undoes)
+        _tell(turn, [session], earlier, Move(pick.gtin, pick.quantity), pick.seq, pick.confidence, (), back=True)
+        stock.move(turn, step.slot, pick.gtin, pick.quantity, "restocked")
+    return bool(picks)
 
 
 def _move(found: Identification, delta: float) -> Move:

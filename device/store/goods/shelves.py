@@ -30,7 +30,7 @@ def step(turn: Turn, fact: WeightStep) -> str | None:
     turn.live.moving.discard(slot)
     turn.live.grams[slot] = fact.after
     ledger.stepped(turn, slot, fact.delta, fact.after)
-    _decide(turn, Step(slot, fact.began_at, fact.delta, fact.sd, fact.before, fact.evidence, fact.gesture))
+    _decide(turn, Step(slot, fact.began_at, fact.delta, fact.sd, fact.before, fact.evidence, fact.gesture, fact.undoes))
     return turn.plan.zone_of_slot(slot)
 
 

@@ -190,7 +190,18 @@ def _item(state: State, what: events.ItemTaken | events.ItemReturned, record: Re
     places = [place for place, step in enumerate(session.steps) if (step.slot, step.evidence) == (what.slot, what.evidence)]
     step = places[-1] if places else None
     session.picks.append(
-        Pick(record.seq, what.slot or "", what.gtin, sign * what.quantity, what.grams, what.grams_sd, what.confidence, step, what.tags)
+        Pick(
+            record.seq,
+            what.slot or "",
+            what.gtin,
+            sign * what.quantity,
+            what.grams,
+            what.grams_sd,
+            what.confidence,
+            step,
+            what.tags,
+            what.evidence,
+        )
     )
 
 
@@ -198,6 +209,14 @@ def _step(state: State, what: notes.StepNoted, record: Record) -> None:
     session = zone_of(state, what.zone).visitor(what.session)
     if session:
         session.steps.append(Step(what.slot, what.began_at, what.delta, what.sd, what.load, what.evidence, what.gesture))
+
+
+def _unexplained(state: State, what: notes.StepUnexplained, record: Record) -> None:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session and what.undone:
+        session.unexplained.remove(what.evidence)
+    elif session:
+        session.unexplained.append(what.evidence)
 
 
 def _stock(state: State, what: events.StockChanged, record: Record) -> None:
@@ -459,6 +478,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.TagsTaken: _tags_taken,
     notes.PlateWeight: _plate,
     notes.StepNoted: _step,
+    notes.StepUnexplained: _unexplained,
     notes.BatchLearnt: _batch,
     notes.ExpirySet: _expiry,
     notes.CodeUsed: _code_used,

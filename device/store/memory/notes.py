@@ -152,6 +152,17 @@ class StepNoted:
 
 
 @record
+class StepUnexplained:
+    """Staff did something to a plate that no product explains: a person is to look, unless it is ``undone`` before they are through."""
+
+    TYPE: ClassVar[str] = "note.unexplained"
+    zone: str
+    session: str
+    evidence: str
+    undone: bool = False
+
+
+@record
 class BatchLearnt:
     """What one item of a product weighs in a slot, by what was put there."""
 
@@ -330,6 +341,7 @@ Note = (
     | TagsTaken
     | PlateWeight
     | StepNoted
+    | StepUnexplained
     | BatchLearnt
     | ExpirySet
     | CodeUsed

@@ -33,6 +33,7 @@ class Pick:
     confidence: float
     step: int | None = None
     tags: tuple[str, ...] = ()
+    evidence: str | None = None
 
 
 @dataclass(slots=True)
@@ -41,8 +42,9 @@ class Session:
 
     ``steps`` are what the plates told, in the order in which it was told, ``picks`` what was made of them so far. ``prices``
     (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN, ``brought`` each that has
-    come; ``expected`` are the counts of each slot at the start. Of a room's visitors, ``inside`` says that the entrance has opened for
-    them, ``leaving`` that they have shown their code at a reader on the way out; ``jti`` is that code's.
+    come; ``expected`` are the counts of each slot at the start; ``unexplained`` is the evidence of what staff did that no product
+    explains. Of a room's visitors, ``inside`` says that the entrance has opened for them, ``leaving`` that they have shown their code at a
+    reader on the way out; ``jti`` is that code's.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Session:
     steps: list[Step] = field(default_factory=list)
     picks: list[Pick] = field(default_factory=list)
     reviews: list[ReviewReason] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     brought: dict[str, str] = field(default_factory=dict)
     jti: str | None = None
