@@ -30,6 +30,7 @@ ReviewReason = Literal[
     "timeout",
     "several_sessions",
     "expired",
+    "expiry_unknown",
 ]
 AlarmKind = Literal[
     "door_held",
@@ -454,7 +455,8 @@ class StockExpiring:
     """Goods in a slot are near their date, or past it. ``expires`` is the last day on which they may be sold (ISO 8601).
 
     Told each midnight of the store from 3 days before, until none is left or the date is changed. ``days_left`` is 0 on the last day and
-    negative after it; ``count`` is None where it is not known.
+    negative after it, None while the clock is not trusted and nobody knows; of every date then, and again with the number once it is.
+    ``count`` is None where it is not known.
     """
 
     TYPE: ClassVar[str] = "stock.expiring"
@@ -462,7 +464,7 @@ class StockExpiring:
     gtin: str
     count: int | None
     expires: str
-    days_left: int
+    days_left: int | None
 
 
 @record

@@ -65,6 +65,11 @@ def tell_stock(turn: Turn, zone: str) -> None:
     if lines:
         since = turn.state.tally.reported.get(zone)
         turn.tell(StockReported(zone, None if since is None else _since(turn, since), turn.time(), lines), zone)
+    tell_dates(turn, zone)
+
+
+def tell_dates(turn: Turn, zone: str) -> None:
+    """What in a zone is near its date, or past it."""
     for slot in turn.plan.slots_of(zone):
         expiry.tell(turn, slot.id)
 

@@ -262,11 +262,14 @@ class Store:
         if not what.trusted:
             alarms.raise_alarm(turn, "clock_untrusted", place, None)
             return
+        undated = [zone for zone in self.state.tally.undated if zone in self.plan.zones]
         alarms.end_alarm(turn, "clock_untrusted", place)
         if self.state.correlated_boot != moment.boot:
             event = ClockCorrelated(moment.boot, f"{moment.uptime:.3f}", turn.time(), round(what.error_s, 6))
             turn.tell(event, place)
         self.cold.clock_trusted(turn)
+        for zone in undated:
+            reports.tell_dates(turn, zone)
 
     def _journal_room(self, turn: Turn, what: inputs.JournalRoom) -> None:
         self.live.journal_room = what.room

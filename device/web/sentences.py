@@ -151,6 +151,10 @@ def _of_stock(event: events.StockChanged | events.StockLow | events.StockOut | e
 def _of_a_date(event: events.StockExpiring, names: Names) -> Sentence:
     product = names.product(event.gtin)
     what = product if event.count is None else times(event.count, product)
+    if event.days_left is None:
+        return Sentence(
+            f"{event.slot}: {what} must be sold by {event.expires}; whether that is over nobody knows, the clock is not set", "warn"
+        )
     if event.days_left < 0:
         return Sentence(f"{event.slot}: {what} past the date ({event.expires})", "warn")
     when = {0: "today is the last day", 1: "1 day left"}.get(event.days_left, f"{event.days_left} days left")

@@ -139,6 +139,7 @@ REVIEWS: Mapping[str, str] = {
     "timeout": "it took too long",
     "several_sessions": "several people at once",
     "expired": "something past its date",
+    "expiry_unknown": "something with a date, while the clock was not set",
 }
 
 

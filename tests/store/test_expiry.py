@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from device.store import inputs
 from device.store.memory.state import Expiry
 from tests.store.shop import COLA, GIN, RIESLING, Shop, layout, names
 
@@ -190,3 +191,89 @@ def test_a_slot_that_has_another_product_now_tells_nothing_of_the_old_one(shop: 
     assert shop.command("set_planogram", slots=slots)["status"] == "done"
     shop.wait(DAY_S)
     assert told(shop) == []
+
+
+# --- while nobody knows what day it is ------------------------------------------------------------------------------------------
+
+
+def trust_clock(shop: Shop, trusted: bool, by_s: float = 0.0) -> None:
+    shop.moment = replace(shop.moment, trusted=trusted, wall=shop.moment.wall + by_s)
+    shop.step(inputs.ClockState(trusted, 0.0))
+
+
+def test_a_clock_that_is_not_trusted_judges_no_date_and_says_so(shop: Shop) -> None:
+    expiry(shop, "2026-11-23")
+    expiry(shop, "2031-01-01", slot="B", gtin=COLA)
+    trust_clock(shop, False)
+    shop.wait(3 * DAY_S)
+    assert told(shop) == [(6, None), (10, None)] * 3
+    shop.folds()
+
+
+def test_dates_are_judged_as_soon_as_the_clock_is_trusted_again(shop: Shop) -> None:
+    expiry(shop, "2026-11-24")
+    trust_clock(shop, False)
+    shop.wait(DAY_S)
+    assert told(shop) == [(6, None)]
+    trust_clock(shop, True)
+    assert told(shop)[1:] == [(6, 1)]
+    trust_clock(shop, True)
+    trust_clock(shop, False)
+    trust_clock(shop, True)
+    assert len(told(shop)) == 2, "only a midnight that could not be judged is made up for"
+    shop.wait(DAY_S)
+    assert told(shop)[2:] == [(6, 0)]
+    shop.folds()
+
+
+def test_dates_that_could_not_be_judged_are_judged_after_a_restart_too(shop: Shop) -> None:
+    expiry(shop, "2026-11-24")
+    trust_clock(shop, False)
+    shop.wait(DAY_S)
+    shop.restart(boot="boot-2")
+    shop.moment = replace(shop.moment, trusted=True)
+    shop.step(inputs.ClockState(True, 0.0))
+    assert told(shop)[1:] == [(6, 1)]
+    shop.folds()
+
+
+def test_a_board_without_a_clock_judges_when_it_has_learnt_the_time(shop: Shop) -> None:
+    expiry(shop, "2026-11-20")
+    right = shop.moment.wall
+    shop.restart(boot="boot-2")
+    shop.moment = replace(shop.moment, wall=0.0, trusted=False)
+    shop.step(inputs.ClockState(False, 0.0))
+    shop.wake()
+    assert told(shop) == []
+    shop.wait(DAY_S)
+    assert told(shop) == [(6, None)]
+    trust_clock(shop, True, right + DAY_S + 60 - shop.moment.wall)
+    shop.step(inputs.Tick())
+    assert told(shop)[1:] == [(6, -3)]
+    shop.folds()
+
+
+@pytest.mark.parametrize(("expires", "reasons"), [("2026-11-21", ("expiry_unknown",)), (None, ())])
+def test_goods_with_a_date_that_are_sold_by_a_clock_nobody_trusts_are_reviewed(
+    shop: Shop, expires: str | None, reasons: tuple[str, ...]
+) -> None:
+    expiry(shop, expires)
+    shop.show()
+    shop.open_door()
+    trust_clock(shop, False)
+    shop.weigh("a", -1250.0)
+    shop.close_door()
+    shop.wait(5)
+    assert shop.last("session.ended").review_reasons == reasons
+
+
+def test_a_visit_that_began_before_the_clock_was_set_is_judged_by_when_it_really_began(shop: Shop) -> None:
+    expiry(shop, "2026-11-21")
+    trust_clock(shop, True, -400 * DAY_S)
+    shop.show()
+    shop.open_door()
+    shop.weigh("a", -1250.0)
+    trust_clock(shop, True, 400 * DAY_S)
+    shop.close_door()
+    shop.wait(5)
+    assert shop.last("session.ended").review_reasons == ("expired",)

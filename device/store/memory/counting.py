@@ -32,6 +32,10 @@ def count(tally: Tally, record: Record, shopping: bool) -> None:
             tally.since[what.zone] = record.moment.wall
         case events.StockReported():
             _reported(tally, what, record)
+        case events.ClockCorrelated():
+            tally.undated.clear()
+        case events.AlarmCleared() if what.kind == "clock_untrusted":
+            tally.undated.clear()
         case notes.Rebased():
             for times in _times(tally):
                 times[:] = [at + what.shift for at in times]
@@ -41,6 +45,7 @@ def count(tally: Tally, record: Record, shopping: bool) -> None:
             for zone in what.zones:
                 for memory in (tally.interest, tally.since, tally.reported):
                     memory.pop(zone, None)
+            tally.undated = [zone for zone in tally.undated if zone not in what.zones]
         case _:
             pass
 
@@ -77,6 +82,8 @@ def _flowed(tally: Tally, what: events.StockChanged) -> None:
 
 def _reported(tally: Tally, what: events.StockReported, record: Record) -> None:
     tally.reported[what.zone] = record.moment.wall
+    if record.moment.trusted == (what.zone in tally.undated):
+        (tally.undated.remove if record.moment.trusted else tally.undated.append)(what.zone)
     for line in what.lines:
         flow = tally.flows.setdefault(line.slot, {}).setdefault(line.gtin, Flow())
         flow.sold_days = [*flow.sold_days, flow.sold][-SALES_DAYS:]

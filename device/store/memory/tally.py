@@ -44,7 +44,8 @@ class Tally:
     """``interest`` by zone and GTIN, ``flows`` by slot and GTIN.
 
     ``in_hand`` are the uptimes at which a session's items were taken, by GTIN; ``since`` is the Unix time from which a zone's next
-    engagement counts, ``reported`` that of its last stock report.
+    engagement counts, ``reported`` that of its last stock report. ``undated`` are the zones whose last report came by a clock that was not
+    trusted, so that no date could be judged; until it is.
     """
 
     interest: dict[str, dict[str, Interest]] = field(default_factory=dict)
@@ -52,3 +53,4 @@ class Tally:
     in_hand: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     flows: dict[str, dict[str, Flow]] = field(default_factory=dict)
     reported: dict[str, float] = field(default_factory=dict)
+    undated: list[str] = field(default_factory=list)

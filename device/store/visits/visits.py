@@ -59,8 +59,8 @@ def finish(turn: Turn, session: Session, reason: EndReason) -> None:
     _final_doubts(turn, session, reason)
     if told is not None:
         tags.compare(turn, session, told)
-    if charged and expiry.any_expired(turn, session):
-        basket.review(turn, session, "expired")
+    if charged and (doubt := expiry.doubt(turn, session)):
+        basket.review(turn, session, doubt)
     cart = basket.cart(turn, session, story) if charged else ()
     restock = _restocked(turn, session) if session.purpose == "restock" else None
     reviews: tuple[ReviewReason, ...] = tuple(session.reviews)
