@@ -387,8 +387,8 @@ class StockLine:
     ``sold`` are units that somebody was charged for or that were handed out, ``counted`` corrections by a count, ``shrink`` units that left
     otherwise (negative: turned up). Where both are known,
     ``count`` is ``opening - sold + restocked + counted - shrink``.
-    ``days_of_cover``: how long ``count`` lasts at the mean of the last 28 days; None where nothing was sold. ``misplaced``: what stands in
-    the slot and belongs elsewhere.
+    ``days_of_cover``: how long ``count`` lasts at the mean rate of the last 28 reports; None where nothing was sold. ``misplaced``: what
+    stands in the slot and belongs elsewhere.
     """
 
     slot: str

@@ -10,6 +10,7 @@ from device.store.memory.tally import Flow
 from device.store.turn import Turn
 
 HOUR_S = 3600.0
+DAY_S = 86_400.0
 SOON_S = 5.0
 """A report due within so long at a start is one that was missed."""
 
@@ -89,14 +90,18 @@ def _line(turn: Turn, slot: str, gtin: str, capacity: int) -> StockLine:
         counted=sum(units for cause, units in flow.moved.items() if cause in ("counted", "inferred")),
         shrink=flow.shrunk,
         misplaced=sum(state.misplaced.values()),
-        days_of_cover=_days_of_cover(count, [*flow.sold_days, flow.sold]),
+        days_of_cover=_days_of_cover(turn, turn.plan.zone_of_slot(slot), count, flow),
     )
 
 
-def _days_of_cover(count: int | None, sold: list[int]) -> float | None:
-    """How long a count lasts at the mean rate of the days that are known."""
-    total = sum(sold)
-    return None if count is None or total <= 0 else round(count * len(sold) / total, 1)
+def _days_of_cover(turn: Turn, zone: str, count: int | None, flow: Flow) -> float | None:
+    """How long a count lasts at the mean rate of the time that is known; of less than a day, as if it were all that was sold in one."""
+    tally, sold = turn.state.tally, sum(flow.sold_days) + flow.sold
+    if count is None or sold <= 0:
+        return None
+    before_s = tally.lengths_s.get(zone, [])[-len(flow.sold_days) :] if flow.sold_days else []
+    days = max(DAY_S, sum(before_s) + tally.running_s(zone, turn.moment.uptime)) / DAY_S
+    return round(count * days / sold, 1)
 
 
 def _since(turn: Turn, wall: float) -> str:

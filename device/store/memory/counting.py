@@ -10,7 +10,7 @@ from device.store.memory.notes import Record
 from device.store.memory.tally import Flow, Interest, Tally
 
 SALES_DAYS = 28
-"""The rate of sale is the mean of so many days at most: four of each weekday."""
+"""The rate of sale is the mean of so many reports' time at most: four of each weekday."""
 HELD_AT_MOST = 200
 """Items of a product whose taking a session remembers; of more, the time in hand is not measured."""
 
@@ -18,6 +18,8 @@ HELD_AT_MOST = 200
 def count(tally: Tally, record: Record, shopping: bool) -> None:
     """Put one record into the tally. ``shopping``: it belongs to a session that may buy, be it an order's."""
     what = record.what
+    if tally.began_at is None:
+        tally.began_at = record.moment.uptime
     match what:
         case events.ItemTaken() | events.ItemReturned() if shopping and what.gtin is not None and what.session is not None:
             _handled(tally, what, record)
@@ -39,11 +41,13 @@ def count(tally: Tally, record: Record, shopping: bool) -> None:
         case notes.Rebased():
             for times in _times(tally):
                 times[:] = [at + what.shift for at in times]
+            tally.reported_at = {zone: at + what.shift for zone, at in tally.reported_at.items()}
+            tally.began_at += what.shift
         case notes.Forgotten():
             for slot in what.slots:
                 tally.flows.pop(slot, None)
             for zone in what.zones:
-                for memory in (tally.interest, tally.since, tally.reported):
+                for memory in (tally.interest, tally.since, tally.reported, tally.lengths_s, tally.reported_at):
                     memory.pop(zone, None)
             tally.undated = [zone for zone in tally.undated if zone not in what.zones]
         case _:
@@ -82,6 +86,8 @@ def _flowed(tally: Tally, what: events.StockChanged) -> None:
 
 def _reported(tally: Tally, what: events.StockReported, record: Record) -> None:
     tally.reported[what.zone] = record.moment.wall
+    lengths_s = [*tally.lengths_s.get(what.zone, ()), tally.running_s(what.zone, record.moment.uptime)]
+    tally.lengths_s[what.zone], tally.reported_at[what.zone] = lengths_s[-SALES_DAYS:], record.moment.uptime
     if record.moment.trusted == (what.zone in tally.undated):
         (tally.undated.remove if record.moment.trusted else tally.undated.append)(what.zone)
     for line in what.lines:

@@ -22,7 +22,7 @@ class Interest:
 class Flow:
     """A product's count in a slot since the last report: what it was then, and the net change by cause.
 
-    ``sold_days`` are the units sold on each day before, the oldest first.
+    ``sold_days`` are the units sold in each report's time before, the oldest first.
     """
 
     opening: int | None = None
@@ -45,7 +45,8 @@ class Tally:
 
     ``in_hand`` are the uptimes at which a session's items were taken, by GTIN; ``since`` is the Unix time from which a zone's next
     engagement counts, ``reported`` that of its last stock report. ``undated`` are the zones whose last report came by a clock that was not
-    trusted, so that no date could be judged; until it is.
+    trusted, so that no date could be judged; until it is. ``lengths_s`` is how long each report's time was, by uptime: a clock that is set
+    makes days that are none. ``reported_at`` is the uptime of a zone's last report, ``began_at`` that of the first record.
     """
 
     interest: dict[str, dict[str, Interest]] = field(default_factory=dict)
@@ -54,3 +55,11 @@ class Tally:
     flows: dict[str, dict[str, Flow]] = field(default_factory=dict)
     reported: dict[str, float] = field(default_factory=dict)
     undated: list[str] = field(default_factory=list)
+    lengths_s: dict[str, list[float]] = field(default_factory=dict)
+    reported_at: dict[str, float] = field(default_factory=dict)
+    began_at: float | None = None
+
+    def running_s(self, zone: str, now: float) -> float:
+        """How long the time has been for which a zone's next report will account."""
+        since = self.reported_at.get(zone, self.began_at)
+        return 0.0 if since is None else max(0.0, now - since)
