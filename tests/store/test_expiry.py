@@ -34,7 +34,7 @@ def visit(shop: Shop, *moves: tuple[str, float], **claims: Any) -> Any:
     return shop.last("session.ended")
 
 
-def told(shop: Shop) -> list[tuple[int | None, int]]:
+def told(shop: Shop) -> list[tuple[int | None, int | None]]:
     return [(event.count, event.days_left) for event in shop.events("stock.expiring")]
 
 
