@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from device.store.visits import cabinet, rooms
+from device.store.visits import cabinet, niches, rooms
 
 HERE = Path(__file__).parent
 
@@ -25,9 +25,9 @@ def pages() -> dict[Path, str]:
         HERE / "rooms.md": _page(
             "The life of a room",
             rooms,
-            "Four thoughts explain the rest:\n",
+            "Five thoughts explain the rest:\n",
             "A room is walked into; its sessions are about people, not about its door. [A cabinet](cabinet.md) of its own is simpler.",
-            {"The entrance": rooms.ROOM, "A cabinet inside": rooms.NICHE},
+            {"The entrance": rooms.ROOM, "A cabinet inside": niches.NICHE},
         ),
     }
 

@@ -103,8 +103,11 @@ def _must_be(path: str, name: str, known: Set[str], kind: str, faults: Faults) -
 def _cabinets(draft: Draft, faults: Faults) -> None:
     locked = draft.values("lock", "zone")
     for path, zone in draft.of(Zone):
-        if zone.kind == "cabinet" and zone.id not in locked:
-            faults.add(path, shown(zone.id), "a cabinet needs a [[lock]] with this zone")
+        if zone.id not in locked:
+            what = "a cabinet needs a [[lock]] with this zone"
+            if zone.kind == "room":
+                what = "a room needs a [[lock]] with this zone, that of its entrance: without one nobody is ever seen to come in"
+            faults.add(path, shown(zone.id), what)
         if zone.kind == "cabinet" and zone.max_sessions > 1:
             faults.add(f"{path}.max_sessions", shown(zone.max_sessions), "must be 1: only a room has several sessions at a time")
 

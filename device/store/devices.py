@@ -38,6 +38,7 @@ def lost(turn: Turn, fact: DeviceLost) -> None:
         for known in (turn.live.relay_unlocked, turn.live.door_closed, turn.live.bolt_locked):
             known.pop(fact.device, None)
         turn.live.pending.pop(fact.device, None)
+        rooms.unwatched(turn, turn.plan.locks[fact.device].zone)
         sales.stop(turn, turn.plan.locks[fact.device].zone, "device_lost")
 
 
@@ -55,7 +56,7 @@ def input_changed(turn: Turn, fact: InputChanged) -> None:
     entry = turn.plan.inputs.get(fact.input)
     if entry is None:
         return
-    turn.live.inputs[fact.input] = fact.active
+    before, turn.live.inputs[fact.input] = turn.live.inputs.get(fact.input), fact.active
     for zone in entry.zones:
         if entry.kind == "fire" and fact.active:
             fire(turn, zone, fact.input)
@@ -68,7 +69,7 @@ def input_changed(turn: Turn, fact: InputChanged) -> None:
         elif entry.kind == "exit" and fact.active and turn.rules(zone).kind == "room":
             rooms.exit_used(turn, zone)
         elif entry.kind == "presence" and turn.rules(zone).kind == "room":
-            rooms.presence_changed(turn, zone)
+            rooms.presence_changed(turn, zone, was_seen=before is True)
 
 
 def fire(turn: Turn, zone: str, source: str) -> None:

@@ -25,7 +25,7 @@ from device.store.memory.notes import CatalogueSet, CommandSeen, Forgotten, Plan
 from device.store.memory.state import Live, State
 from device.store.plan import Plan
 from device.store.turn import Turn
-from device.store.visits import doors, entrance, kinds, rooms, sessions, visits
+from device.store.visits import doors, entrance, kinds, niches, rooms, sessions, visits
 
 Input = Fact | InboundCommand | Happening
 
@@ -92,6 +92,7 @@ class Store:
             if moved_s:
                 reports.clock_moved(turn, moved_s)
                 sales.clock_moved(turn)
+                niches.clock_moved(turn)
             self._run_timers(turn)
         _STEPS[type(what)](self, turn, what)
         if self._waiting and not self._anybody_there():
@@ -99,6 +100,7 @@ class Store:
             self._adopt(turn, plan.renewed(self.state))
         if type(what) in _MAY_CHANGE_MODES:
             degraded.follow(turn)
+            niches.obey_stops(turn)
         return Outcome(tuple(turn.records), tuple(turn.effects))
 
     def is_here(self, subject: str) -> bool:
@@ -154,6 +156,10 @@ class Store:
             case "window":
                 turn.stop_timer(f"window:{place}")
                 self._window_passed(turn, place)
+            case "closing" if self.plan.zones[place].inside:
+                niches.forbid(turn, place)
+            case "empty":
+                rooms.found_empty(turn, place)
             case "session" | "closing":
                 turn.stop_timer(f"{kind}:{place}")
                 if sessions.in_phase(turn, place, "time_up"):
@@ -208,6 +214,8 @@ class Store:
         for command in [name for name, seen in self.state.commands.items() if seen.status == "accepted"]:
             answers.finish(turn, command, "failed", reason="interrupted")
         self._forget_places(turn)
+        for zone in self.plan.zones:
+            rooms.unwatched(turn, zone)
         for timer, at in list(self.state.timers.items()):
             if at < turn.moment.uptime + START_GRACE_S:
                 turn.start_timer(timer, START_GRACE_S)
@@ -334,7 +342,7 @@ class Store:
         elif self.plan.zones[zone].kind == "room":
             rooms.door_moved(turn, zone, is_open)
         elif self.plan.zones[zone].inside:
-            rooms.niche(turn, zone, "opened" if is_open else "closed")
+            niches.trigger(turn, zone, "opened" if is_open else "closed")
         else:
             sessions.trigger(turn, zone, "opened" if is_open else "closed")
         doors.secure(turn, fact.lock)

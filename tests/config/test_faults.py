@@ -95,6 +95,11 @@ ONE_FAULT = {
         'zone = "room"\ndriver = "modbus-relay"',
         "a cabinet needs a [[lock]]",
     ),
+    "a room without a lock": (
+        'id = "door"\nzone = "room"',
+        'id = "door"\nzone = "fridge"',
+        'zone[0]: "room": a room needs a [[lock]] with this zone, that of its entrance',
+    ),
     "no thermometer where it is monitored": (
         'id = "air"\nzone = "fridge"',
         'id = "air"\nzone = "room"',

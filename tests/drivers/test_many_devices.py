@@ -49,6 +49,13 @@ file = "{folder}/products.csv"
 [[zone]]
 id = "shop"
 kind = "room"
+[[lock]]
+id = "door"
+zone = "shop"
+driver = "modbus-relay"
+port = "tcp:127.0.0.1:{broker}"
+relay = 0
+contact = 0
 """
 
 

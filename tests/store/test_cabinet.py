@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from device.store.memory.state import Phase
-from device.store.visits import rooms
+from device.store.visits import niches, rooms
 from device.store.visits.cabinet import TABLE, Action, Trigger
 from device.store.visits.sessions import _ACTIONS
 
@@ -54,13 +54,13 @@ def test_a_door_of_a_room_or_in_one_means_something_whenever_it_moves() -> None:
     for phase in {row.phase for row in rooms.ROOM.values()}:
         for trigger in ("opened", "left_by", "closed"):
             assert (phase, trigger) in rooms.ROOM or (phase, trigger) == ("open", "opened")
-    for phase in {row.phase for row in rooms.NICHE.values()}:
-        for inner in get_args(rooms.NicheTrigger):
-            assert (phase, inner) in rooms.NICHE
+    for phase in {row.phase for row in niches.NICHE.values()}:
+        for inner in get_args(niches.NicheTrigger):
+            assert (phase, inner) in niches.NICHE
 
 
 def test_every_action_of_a_room_is_used_and_can_be_done() -> None:
     used = {action for row in rooms.ROOM.values() for action in row.actions}
     assert used == set(get_args(rooms.RoomAction)) == set(rooms._ROOM_ACTIONS)
-    used_inside = {action for row in rooms.NICHE.values() for action in row.actions}
-    assert used_inside == set(get_args(rooms.NicheAction)) == set(rooms._NICHE_ACTIONS)
+    used_inside = {action for row in niches.NICHE.values() for action in row.actions}
+    assert used_inside == set(get_args(niches.NicheAction)) == set(niches._ACTIONS)

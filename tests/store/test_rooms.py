@@ -11,7 +11,7 @@ from device.domain.layout import Layout
 from tests.store.shop import COLA, RIESLING, Shop, names
 
 
-def room(*, presence: bool = True, **zone: Any) -> Layout:
+def room(*, presence: bool = True, cooler: dict[str, Any] | None = None, **zone: Any) -> Layout:
     inputs = [
         {"id": "exit", "zones": ["shop"], "kind": "exit", "driver": "gpio", "pin": 22},
         {"id": "fire", "zones": ["shop", "cooler"], "kind": "fire", "driver": "gpio", "pin": 5},
@@ -23,7 +23,7 @@ def room(*, presence: bool = True, **zone: Any) -> Layout:
             "store": {"id": "test-01", "name": "Test", "timezone": "UTC", "currency": "EUR"},
             "mqtt": {"url": "mqtt://127.0.0.1:1883"},
             "catalogue": {"file": "products.csv"},
-            "zone": [{"id": "shop", "kind": "room"} | zone, {"id": "cooler", "inside": "shop"}],
+            "zone": [{"id": "shop", "kind": "room"} | zone, {"id": "cooler", "inside": "shop"} | (cooler or {})],
             "lock": [
                 {"id": "lock", "zone": "shop", "driver": "gpio", "relay": 17, "contact": 27, "fail": "safe"},
                 {"id": "other-lock", "zone": "cooler", "driver": "gpio", "relay": 18, "contact": 28},

@@ -135,6 +135,10 @@ def _visitor(state: State, what: notes.VisitorMoved, record: Record) -> None:
         session.inside, session.leaving = what.inside, what.leaving
 
 
+def _walked_out(state: State, what: notes.WalkedOut, record: Record) -> None:
+    zone_of(state, what.zone).walked_out = what.out
+
+
 def _session_ended(state: State, what: events.SessionEnded, record: Record) -> None:
     zone = zone_of(state, what.zone)
     zone.sessions = [session for session in zone.sessions if session.id != what.session]
@@ -471,6 +475,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.LockOrdered: _lock_ordered,
     notes.SessionDetails: _session_details,
     notes.VisitorMoved: _visitor,
+    notes.WalkedOut: _walked_out,
     notes.ReviewAdded: _review,
     notes.TagRead: _tag_read,
     notes.TagGone: _tag_gone,

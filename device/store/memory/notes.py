@@ -64,6 +64,15 @@ class VisitorMoved:
 
 
 @record
+class WalkedOut:
+    """A room's door was used from within (``out``), or that has been dealt with."""
+
+    TYPE: ClassVar[str] = "note.walked_out"
+    zone: str
+    out: bool
+
+
+@record
 class ReviewAdded:
     """A running session will need review."""
 
@@ -334,6 +343,7 @@ Note = (
     | LockOrdered
     | SessionDetails
     | VisitorMoved
+    | WalkedOut
     | ReviewAdded
     | TagRead
     | TagGone

@@ -95,7 +95,7 @@ class ZoneState:
     """A zone between two inputs. ``stopped`` maps each reason for which nothing is sold to who said so.
 
     ``tags`` are those of its shelves, by EPC; ``inventoried`` the readers that have taken them all in once; ``owed`` by how many items of a
-    product weight is ahead of tags.
+    product weight is ahead of tags. ``walked_out``: somebody has used a room's door from within since the last entry.
     """
 
     phase: Phase = "shut"
@@ -110,6 +110,7 @@ class ZoneState:
     tags: dict[str, ShelfTag] = field(default_factory=dict)
     inventoried: list[str] = field(default_factory=list)
     owed: dict[str, int] = field(default_factory=dict)
+    walked_out: bool = False
 
     @property
     def session(self) -> Session | None:
@@ -254,10 +255,11 @@ class Live:
     ``lock_commands`` the ``lock`` command that waits for each zone; ``grams`` are the plates' settled weights as last heard;
     ``untrusted`` maps slots to the reason; ``based`` are slots whose weight has been compared with the journal's since the start;
     ``intervals`` are what thermometers have said since their last record;
-    ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used, and
-    ``walked_out`` are the rooms whose door somebody has used from within since the last entry. ``broker_down``: it has not been reached for
-    a while. ``tags`` are those in each reader's field, ``inventories`` what each has found since its doors were shut. ``histories`` are
-    the steps of the running sessions, weighed together; what they hold follows from the sessions' steps.
+    ``held_busy`` are readers at which a code is held that was denied ``busy``; ``exit_at`` is when a room's exit device was last used.
+    ``unseen`` are rooms that a visitor may have left without being seen to, with the uptime from which on somebody who is seen there has
+    not; ``unseen_leaving`` the visitors who were on their way out then. ``broker_down``: it has not been reached for a while. ``tags``
+    are those in each reader's field, ``inventories`` what each has found since its doors were shut. ``histories`` are the steps of the
+    running sessions, weighed together; what they hold follows from the sessions' steps.
     """
 
     relay_unlocked: dict[str, bool | None] = field(default_factory=dict)
@@ -275,7 +277,8 @@ class Live:
     held_busy: set[str] = field(default_factory=set)
     exit_at: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
-    walked_out: set[str] = field(default_factory=set)
+    unseen: dict[str, float] = field(default_factory=dict)
+    unseen_leaving: set[str] = field(default_factory=set)
     tags: dict[str, set[str]] = field(default_factory=dict)
     inventories: dict[str, InventoryTaken] = field(default_factory=dict)
     histories: dict[str, History] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from device.store.memory.notes import PhaseChanged
 from device.store.turn import Turn
-from device.store.visits import doors, rooms, visits
+from device.store.visits import doors, niches, visits
 
 
 def misfits(turn: Turn, zone: str) -> bool:
@@ -28,11 +28,11 @@ def begin_anew(turn: Turn, zone: str) -> None:
         for timer in ("stay", "closing", "leave", "rest"):
             turn.stop_timer(f"{timer}:{session.id}")
         visits.finish(turn, session, "timeout")
-    for timer in ("window", "session", "closing", "settle", "rest"):
+    for timer in ("window", "session", "closing", "settle", "rest", "empty"):
         turn.stop_timer(f"{timer}:{zone}")
     turn.note(PhaseChanged(zone, "forced" if turn.zone(zone).door_open else "shut"))
     if not turn.zone(zone).door_open and any(turn.lock(lock.id).unlocked for lock in turn.plan.locks_of(zone)):
         doors.lock(turn, zone)
     for inner in turn.plan.inside(zone):
-        if (turn.zone(inner).phase, "room_empty") in rooms.NICHE:
-            rooms.niche(turn, inner, "room_empty")
+        if (turn.zone(inner).phase, "room_empty") in niches.NICHE:
+            niches.trigger(turn, inner, "room_empty")

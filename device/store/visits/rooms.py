@@ -1,14 +1,19 @@
-"""Rooms that are walked into, and the cabinets inside them, as two literal tables. Read ``cabinet`` first; a row means the same here.
+"""Rooms that are walked into, as a literal table; ``niches`` has that of the cabinets inside. Read ``cabinet`` first: a row means the same.
 
 What is different: a session of a room is not about its door. It begins when the entrance opens for a code, goes on while the door is
-shut, and ends on the way out. Four thoughts explain the rest:
+shut, and ends on the way out. Five thoughts explain the rest:
 
 * **The way out needs nothing.** The door can always be opened from within, by hardware; here that is only observed. Whoever opens it with
   somebody inside, or right after the exit device was used, has not forced it.
 * A visitor is gone when the code was shown at a reader on the way out and the door has been used; or when the door was used from within
   and presence then says that the room is empty. Where there is neither a presence input nor a reader on the
   way out, one who was alone is taken to have left.
-* The cabinets in a room are open while somebody is in it, and locked when nobody is.
+* A visitor may also have left unseen: while the program was dead or the lock out of reach, or by turning round in the open door. Where
+  presence then sees nobody for a minute, they are taken to have left, and their cart is looked at (``gap``). So are those who had shown
+  the code on the way out and whose door was heard again shut, where there is no presence input. Of others nobody can know:
+  their session ends when they are seen to leave, or after ``max_session_s``.
+* The cabinets in a room are open while somebody is in it who may take from them, and locked when nobody is: a cabinet whose sales are
+  stopped, or whose own hours and grace are over, locks as soon as its door is shut. It is not opened again before somebody else comes in.
 * With several visitors a pick is nobody's, and all of them need review (``basket.nobodys``): honest, and a reason to let one in at a time.
 """
 
@@ -20,20 +25,19 @@ from typing import Literal, NamedTuple
 from device.domain.events import EndReason, Purpose
 from device.store import answers, sales
 from device.store.goods import basket, shelves, tags
-from device.store.memory.notes import PhaseChanged, VisitorMoved
+from device.store.memory.notes import PhaseChanged, VisitorMoved, WalkedOut
 from device.store.memory.state import Phase, Session
 from device.store.turn import Turn
-from device.store.visits import doors, sessions, visits
+from device.store.visits import doors, niches, sessions, visits
 
 RoomTrigger = Literal["granted", "let_out", "opened", "left_by", "closed", "window_passed"]
 RoomAction = Literal[
     "unlock", "lock", "relock_on_open", "watch_door", "unwatch_door", "raise_forced", "enter", "walk_out", "leave", "give_up"
 ]
-NicheTrigger = Literal["room_entered", "room_empty", "opened", "closed"]
-NicheAction = Literal["unlock", "lock", "watch_door", "unwatch_door", "raise_forced"]
-
 EXIT_S = 10.0
 """A door that opens this soon after the exit device was used was opened by it."""
+EMPTY_S = 60.0
+"""A room that a visitor may have left unseen is empty after so long without anybody seen. As long may a sensor see who has left."""
 
 
 class RoomRow(NamedTuple):
@@ -41,13 +45,6 @@ class RoomRow(NamedTuple):
 
     phase: Phase
     actions: tuple[RoomAction, ...] = ()
-
-
-class NicheRow(NamedTuple):
-    """What follows for a cabinet in a room."""
-
-    phase: Phase
-    actions: tuple[NicheAction, ...] = ()
 
 
 ROOM: dict[tuple[Phase, RoomTrigger], RoomRow] = {
@@ -68,29 +65,6 @@ ROOM: dict[tuple[Phase, RoomTrigger], RoomRow] = {
     ("forced", "opened"): RoomRow("forced"),
     ("forced", "left_by"): RoomRow("forced"),
     ("forced", "closed"): RoomRow("shut", ("lock", "unwatch_door")),
-}
-
-NICHE: dict[tuple[Phase, NicheTrigger], NicheRow] = {
-    ("shut", "room_entered"): NicheRow("unlocked", ("unlock",)),
-    ("shut", "room_empty"): NicheRow("shut"),
-    ("shut", "opened"): NicheRow("forced", ("raise_forced", "watch_door")),
-    ("shut", "closed"): NicheRow("shut"),
-    ("unlocked", "room_entered"): NicheRow("unlocked", ("unlock",)),
-    ("unlocked", "room_empty"): NicheRow("shut", ("lock",)),
-    ("unlocked", "opened"): NicheRow("open", ("watch_door",)),
-    ("unlocked", "closed"): NicheRow("unlocked"),
-    ("open", "room_entered"): NicheRow("open"),
-    ("open", "room_empty"): NicheRow("overstayed"),
-    ("open", "opened"): NicheRow("open"),
-    ("open", "closed"): NicheRow("unlocked", ("unwatch_door",)),
-    ("overstayed", "room_entered"): NicheRow("open"),
-    ("overstayed", "room_empty"): NicheRow("overstayed"),
-    ("overstayed", "opened"): NicheRow("overstayed"),
-    ("overstayed", "closed"): NicheRow("shut", ("lock", "unwatch_door")),
-    ("forced", "room_entered"): NicheRow("open"),
-    ("forced", "room_empty"): NicheRow("forced"),
-    ("forced", "opened"): NicheRow("forced"),
-    ("forced", "closed"): NicheRow("shut", ("lock", "unwatch_door")),
 }
 
 
@@ -124,25 +98,16 @@ def trigger(turn: Turn, zone: str, what: RoomTrigger) -> None:
         _ROOM_ACTIONS[action](turn, zone)
 
 
-def niche(turn: Turn, zone: str, what: NicheTrigger) -> None:
-    """Go through one row of the table of a cabinet in a room."""
-    phase = turn.zone(zone).phase
-    row = NICHE[phase, what]
-    if row.phase != phase:
-        turn.note(PhaseChanged(zone, row.phase))
-    for action in row.actions:
-        _NICHE_ACTIONS[action](turn, zone)
-
-
 def door_moved(turn: Turn, zone: str, is_open: bool) -> None:
     """The entrance opened or closed."""
     if not is_open:
         trigger(turn, zone, "closed")
+        presence_changed(turn, zone, was_seen=False)
         return
     exit_at = turn.live.exit_at.get(zone)
     from_within = exit_at is not None and turn.moment.uptime - exit_at <= EXIT_S
     expected = turn.zone(zone).phase == "unlocked"
-    trigger(turn, zone, "left_by" if from_within or (visitors(turn, zone) and not expected) else "opened")
+    trigger(turn, zone, "left_by" if from_within or (visits.visitors(turn, zone) and not expected) else "opened")
 
 
 def exit_used(turn: Turn, zone: str) -> None:
@@ -152,20 +117,49 @@ def exit_used(turn: Turn, zone: str) -> None:
         trigger(turn, zone, "left_by")
 
 
-def presence_changed(turn: Turn, zone: str) -> None:
-    """Presence says that the room is empty: whoever left by the door has left. Or that it is not: then they have not."""
+def presence_changed(turn: Turn, zone: str, *, was_seen: bool) -> None:
+    """Presence says that the room is empty: whoever left by the door has left. Or that it is not: then they have not.
+
+    ``was_seen``: until now somebody was seen there.
+    """
+    if turn.door_shut(zone) and (was_seen or _is_seen(turn, zone)) and turn.moment.uptime >= turn.live.unseen.get(zone, 0.0):
+        turn.live.unseen.pop(zone, None)
     if _somebody_present(turn, zone):
+        turn.stop_timer(f"empty:{zone}")
         _stay(turn, zone)
-    elif zone in turn.live.walked_out and turn.zone(zone).phase == "shut":
+    elif not turn.plan.inputs_of(zone, "presence") or turn.zone(zone).phase != "shut":
+        return
+    elif turn.zone(zone).walked_out:
         _all_leave(turn, zone)
+    elif zone in turn.live.unseen and visits.visitors(turn, zone) and f"empty:{zone}" not in turn.state.timers:
+        turn.start_timer(f"empty:{zone}", EMPTY_S)
+
+
+def unwatched(turn: Turn, zone: str) -> None:
+    """Nobody sees the door of a room, or nobody has for a while: from here on its visitors may have left."""
+    if turn.rules(zone).kind == "room" and visits.visitors(turn, zone):
+        turn.live.unseen[zone] = turn.moment.uptime + EMPTY_S
+        turn.live.unseen_leaving |= {session.id for session in visits.visitors(turn, zone) if session.leaving}
+
+
+def found_empty(turn: Turn, zone: str) -> None:
+    """Nobody has been seen for long enough in a room that its visitors may have left unseen."""
+    turn.stop_timer(f"empty:{zone}")
+    if turn.zone(zone).phase != "shut" or zone not in turn.live.unseen or _somebody_present(turn, zone):
+        return
+    del turn.live.unseen[zone]
+    for session in visits.visitors(turn, zone):
+        basket.review(turn, session, "gap")
+    _all_leave(turn, zone)
 
 
 def shown_on_the_way_out(turn: Turn, zone: str, jti: str | None, subject: str) -> bool:
     """A code at a reader on the way out: its visitor is leaving. False where nobody inside has that code."""
     codes = {jti} if jti is None else {jti, turn.names.code_of(jti)}
     subjects = {subject, turn.names.subject_of(subject)}
-    for session in visitors(turn, zone):
+    for session in visits.visitors(turn, zone):
         if session.jti in codes and session.subject in subjects:
+            turn.live.unseen_leaving.discard(session.id)
             turn.note(VisitorMoved(zone, session.id, inside=True, leaving=True))
             trigger(turn, zone, "let_out")
             return True
@@ -182,22 +176,21 @@ def unlock_failed(turn: Turn, zone: str, reason: str) -> None:
     trigger(turn, zone, "window_passed")
 
 
-def visitors(turn: Turn, zone: str) -> list[Session]:
-    """Who is in a room."""
-    return [session for session in turn.zone(zone).sessions if session.inside]
-
-
 def end(turn: Turn, zone: str, session: Session, reason: EndReason) -> None:
     """End one session now, whatever the doors do."""
     for timer in ("stay", "closing", "leave", "rest"):
         turn.stop_timer(f"{timer}:{session.id}")
+    turn.live.unseen_leaving.discard(session.id)
     entered = session.inside
     visits.finish(turn, session, reason)
     if turn.zone(zone).phase == "unlocked" and not entered:
         trigger(turn, zone, "window_passed")
-    if entered and not visitors(turn, zone):
+    if entered and not visits.visitors(turn, zone):
+        turn.live.unseen.pop(zone, None)
+        for timer in (f"empty:{zone}", *(f"closing:{inner}" for inner in turn.plan.inside(zone))):
+            turn.stop_timer(timer)
         for inner in turn.plan.inside(zone):
-            niche(turn, inner, "room_empty")
+            niches.trigger(turn, inner, "room_empty")
 
 
 def end_all(turn: Turn, zone: str, reason: EndReason) -> None:
@@ -247,33 +240,40 @@ def _somebody_present(turn: Turn, zone: str) -> bool:
     return any(turn.live.inputs.get(each, True) or turn.live.online.get(each) is False for each in turn.plan.inputs_of(zone, "presence"))
 
 
+def _is_seen(turn: Turn, zone: str) -> bool:
+    return any(turn.live.inputs.get(each) for each in turn.plan.inputs_of(zone, "presence"))
+
+
 def _enter(turn: Turn, zone: str) -> None:
     entering = [session for session in turn.zone(zone).sessions if not session.inside]
     for session in entering:
         turn.note(VisitorMoved(zone, session.id, inside=True, leaving=False))
         visits.answer_opened(turn, session)
     if entering:
-        turn.live.walked_out.discard(zone)
-        purposes = {session.purpose for session in visitors(turn, zone)}
+        _walk_out(turn, zone, out=False)
+        turn.live.unseen[zone] = turn.moment.uptime
+        purposes = niches.purposes(turn, zone)
         for inner in turn.plan.inside(zone):
             if turn.zone(inner).fire or all(sales.may_take(turn, inner, purpose) for purpose in purposes):
-                niche(turn, inner, "room_entered")
+                niches.trigger(turn, inner, "room_entered")
+                niches.keep_hours(turn, inner, purposes)
+            else:
+                niches.forbid(turn, inner)
 
 
-def _walk_out(turn: Turn, zone: str) -> None:
-    turn.live.walked_out.add(zone)
+def _walk_out(turn: Turn, zone: str, *, out: bool = True) -> None:
+    if turn.zone(zone).walked_out != out:
+        turn.note(WalkedOut(zone, out))
 
 
 def _leave(turn: Turn, zone: str) -> None:
     """The door has closed: who showed the code has left, and of those who used the door, whom presence no longer sees."""
-    for session in visitors(turn, zone):
+    for session in visits.visitors(turn, zone):
         if session.leaving:
             _start_leaving(turn, session)
-    if zone not in turn.live.walked_out:
-        return
-    if turn.plan.inputs_of(zone, "presence"):
-        presence_changed(turn, zone)
-    elif len(visitors(turn, zone)) == 1 and not _has_way_out(turn, zone):
+    if not turn.zone(zone).walked_out or turn.plan.inputs_of(zone, "presence"):
+        return  # what presence says is looked at next
+    if len(visits.visitors(turn, zone)) == 1 and not _has_way_out(turn, zone):
         _all_leave(turn, zone)
 
 
@@ -283,14 +283,14 @@ def _has_way_out(turn: Turn, zone: str) -> bool:
 
 
 def _all_leave(turn: Turn, zone: str) -> None:
-    turn.live.walked_out.discard(zone)
-    for session in visitors(turn, zone):
+    _walk_out(turn, zone, out=False)
+    for session in visits.visitors(turn, zone):
         _start_leaving(turn, session)
 
 
 def _stay(turn: Turn, zone: str) -> None:
     """Somebody is seen before the carts are final: it can only be who was taken to have left, unless somebody else has come in."""
-    inside = visitors(turn, zone)
+    inside = visits.visitors(turn, zone)
     if not inside or any(session.leaving or not _is_leaving(turn, session) for session in inside):
         return
     _walk_out(turn, zone)
@@ -316,6 +316,9 @@ def _give_up(turn: Turn, zone: str) -> None:
     for session in list(turn.zone(zone).sessions):
         if not session.inside:
             end(turn, zone, session, "never_opened")
+        elif session.id in turn.live.unseen_leaving and not turn.plan.inputs_of(zone, "presence"):
+            basket.review(turn, session, "gap")
+            _start_leaving(turn, session)
         elif session.leaving:
             turn.note(VisitorMoved(zone, session.id, inside=True, leaving=False))
 
@@ -331,12 +334,4 @@ _ROOM_ACTIONS: dict[RoomAction, Callable[[Turn, str], None]] = {
     "walk_out": _walk_out,
     "leave": _leave,
     "give_up": _give_up,
-}
-
-_NICHE_ACTIONS: dict[NicheAction, Callable[[Turn, str], None]] = {
-    "unlock": doors.hold_open,
-    "lock": doors.lock,
-    "watch_door": doors.watch_door,
-    "unwatch_door": doors.unwatch_door,
-    "raise_forced": doors.raise_forced,
 }

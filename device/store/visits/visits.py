@@ -97,6 +97,11 @@ def answer_opened(turn: Turn, session: Session | None) -> None:
         answers.finish(turn, session.command, "done", result={"unlocked": True, "opened": True, "opened_after_s": after_s})
 
 
+def visitors(turn: Turn, zone: str) -> list[Session]:
+    """Who is in a room."""
+    return [session for session in turn.zone(zone).sessions if session.inside]
+
+
 def covered(turn: Turn, zone: str) -> list[Slot]:
     """The slots that a session in a zone is about: its own, and those of the cabinets in a room."""
     return [slot for place in (zone, *turn.plan.inside(zone)) for slot in turn.plan.slots_of(place)]
