@@ -10,6 +10,7 @@ What comes back is the product of the basket whose weight is nearest. It never a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import erfc, sqrt
@@ -28,6 +29,40 @@ class Guess(NamedTuple):
 
     cart: dict[str, int]
     lines: dict[tuple[str, str, int], int]
+
+
+class Detector:
+    """The rule's first half on one plate, sample by sample, with the memory of a window: what ``bench quiet`` counts."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._low = max(1, round(STABLE_S * rate_hz))
+        self._window: deque[float] = deque(maxlen=round(rate_hz))
+        self._means: deque[float] = deque(maxlen=self._low + 1)
+        self._began = 0
+        """How many windows ago activity began; 0: there is none."""
+        self._quiet = 0
+        self._before_g = 0.0
+
+    def take(self, grams: float) -> float | None:
+        """One sample; gives the change if an event has ended with it."""
+        window = self._window
+        window.append(grams)
+        if len(window) < (window.maxlen or 0):
+            return None
+        mean = sum(window) / len(window)
+        self._means.append(mean)
+        active = sqrt(sum([(value - mean) ** 2 for value in window]) / len(window)) > ACTIVE_SD_G
+        if not self._began and not active:
+            return None
+        if not self._began:
+            self._before_g = self._means[0]
+        self._began += 1
+        self._quiet = 0 if active else self._quiet + 1
+        if self._quiet <= self._low:
+            return None
+        lasted, change = self._began - self._quiet, mean - self._before_g
+        self._began = self._quiet = 0
+        return change if lasted > 1 and abs(change) > EVENT_G else None
 
 
 def published_rule(

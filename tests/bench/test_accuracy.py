@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
 from statistics import median
 
 import pytest
 
 from device.bench.accuracy import DECODERS, SESSIONS, Piece, play
 from device.bench.accuracy_optimal import best_cart
-from device.bench.accuracy_published import published_rule
+from device.bench.accuracy_published import Detector, _events, published_rule
 from device.bench.accuracy_scenarios import AIM3S_SHELVES, SCENARIOS, SINGLE, aim3s_shelf
 from device.bench.accuracy_world import Seen, ShopDay
 from firmware_sims.physics import QUIET
@@ -76,3 +77,17 @@ def test_staff_fill_the_shelves_and_the_device_counts_them() -> None:
     for name, place in day.places.items():
         standing = Counter(item.gtin for item in place.items)
         assert {gtin: count for gtin, count in day.state.slots[name].counts.items() if count} == dict(standing)
+
+
+def test_the_published_rule_sample_by_sample_finds_what_it_finds_in_the_whole() -> None:
+    chance = Random(5)
+    level, samples = 5000.0, []
+    for _ in range(3000):
+        if chance.random() < 0.004:
+            level += chance.choice((-750.0, 330.0, 1250.0, 20.0))
+        samples.append(level + chance.gauss(0.0, 0.7) + (chance.uniform(50.0, 900.0) if chance.random() < 0.01 else 0.0))
+    rule = Detector(10.0)
+    alone = [change for change in map(rule.take, samples) if change is not None]
+    whole = [change[0] for change in _events([[grams] for grams in samples], 10.0)]
+    assert len(whole) > 5
+    assert alone == pytest.approx(whole, abs=1e-6)

@@ -23,6 +23,7 @@ def test_the_command_writes_figures_and_a_picture(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     written = json.loads((tmp_path / "quiet.json").read_text())
     assert said["false_steps"] == 0
+    assert said["false_steps_of_the_published_rule"] > 0, "it meets the same glitches"
     assert written["rates"] == said["rates"]
     assert written["command"] == "smartstore bench quiet --seed 1 --quick"
     assert ElementTree.parse(tmp_path / "quiet.svg").getroot().tag.endswith("svg")
