@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from device.config.configuration import Configuration
 from device.config.planogram import confusions, proposals
+from device.config.reach import straddles
 from device.domain.layout import Ds18b20, Foreign, GpioInput, GpioLock, Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Zone
 
 ROOT = Path("/")
@@ -35,6 +36,10 @@ def lint(configuration: Configuration, root: Path = ROOT) -> list[Advice]:
     for path, confusion in confusions(configuration):
         likely = f"slot {confusion.slot}: weight cannot tell {confusion} apart: wrong in {confusion.probability:.1%} of picks"
         advice.append(Advice(path, f"{likely}; put them in two slots, or tag one"))
+    for path, straddle in straddles(configuration):
+        across = f"an item that stands across {straddle.slot} and {straddle.other} is one or the other by its weight alone"
+        likely = f"{straddle.confusion} are not told apart: wrong in {straddle.probability:.1%} of picks"
+        advice.append(Advice(path, f"{across}, and {likely}; put a divider between the plates, or another product"))
     for proposal in proposals(configuration):
         names = {gtin: configuration.products[gtin].name for exchange in proposal.exchanges for gtin in (exchange.gtin, exchange.back)}
         moves = [f"{names[each.gtin]} ({each.slot}) with {names[each.back]} ({each.to})" for each in proposal.exchanges]

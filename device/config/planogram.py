@@ -87,10 +87,20 @@ def worst_confusion(slot: Slot, first: Product, second: Product) -> Confusion:
     """The quantities of two products that are hardest to tell apart, as far as the slot holds them."""
     quantities = range(1, min(MOST_AT_ONCE, slot.capacity) + 1)
     cases = (
-        Confusion(slot.id, first, many, second, others, _mistaken(first, many, second, others))
+        Confusion(slot.id, first, many, second, others, mistaken(first, many, second, others))
         for many, others in product(quantities, repeat=2)
     )
     return max(cases, key=lambda case: case.probability)
+
+
+def mistaken(first: Product, many: int, second: Product, others: int) -> float:
+    """The probability of taking one of two explanations for the other: the area under the lower of two weighted normal curves."""
+    one, one_variance = _step(first, many)
+    other, other_variance = _step(second, others)
+    weights = [math.exp(hand_log(_candidate(item), quantity)) for item, quantity in ((first, many), (second, others))]
+    share = weights[0] / sum(weights)
+    low, high = sorted(((one, one_variance, share), (other, other_variance, 1 - share)))
+    return _lower_area(*low, *high)
 
 
 def proposals(configuration: Configuration) -> list[Proposal]:
@@ -174,16 +184,6 @@ class _Search:
             told = self._reads_tags and (first.tagged or second.tagged)
             self._known[key] = 0.0 if told else worst_confusion(self._slots[slot], first, second).probability
         return self._known[key]
-
-
-def _mistaken(first: Product, many: int, second: Product, others: int) -> float:
-    """The probability of taking one of two explanations for the other: the area under the lower of two weighted normal curves."""
-    one, one_variance = _step(first, many)
-    other, other_variance = _step(second, others)
-    weights = [math.exp(hand_log(_candidate(item), quantity)) for item, quantity in ((first, many), (second, others))]
-    share = weights[0] / sum(weights)
-    low, high = sorted(((one, one_variance, share), (other, other_variance, 1 - share)))
-    return _lower_area(*low, *high)
 
 
 def _lower_area(low: float, low_variance: float, low_share: float, high: float, high_variance: float, high_share: float) -> float:

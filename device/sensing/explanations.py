@@ -60,9 +60,12 @@ itself: the store watches the sum of them."""
 
 
 class StepView:
-    """One step: what it may have been. What does not depend on the hypothesis is worked out once."""
+    """One step: what it may have been. What does not depend on the hypothesis is worked out once.
 
-    def __init__(self, number: int, steps: Sequence[Step], candidates: Sequence[Candidate]) -> None:
+    ``stood`` are the candidates of each step so far: an item that stood across two plates belongs to the slot of either.
+    """
+
+    def __init__(self, number: int, steps: Sequence[Step], candidates: Sequence[Candidate], stood: Sequence[Sequence[Candidate]]) -> None:
         self.number = number
         self.step = steps[number]
         self.grams = abs(self.step.delta)
@@ -75,13 +78,18 @@ class StepView:
         self.counted = mine if all(candidate.count is not None for candidate in mine) else []
         self.shift = self._shift()
         self._left = list(self._leaving()) if self.step.delta < 0 else []
-        self._reach = {place for place in range(number) if self._one_reach(steps[place])}
+        self._reach = {place: self._across(stood[place]) for place in range(number) if self._one_reach(steps[place])}
 
     def _one_reach(self, other: Step) -> bool:
         """Whether another step belongs to the same reach: sensing says so, or where it says nothing the time does."""
         if self.step.gesture and other.gesture:
             return self.step.gesture == other.gesture
         return self.step.began_at - other.began_at <= STRADDLE_S
+
+    def _across(self, others: Sequence[Candidate]) -> list[Candidate]:
+        """What may have stood on this plate and another one: what belongs to either, and, hardly, strangers."""
+        near = {each.gtin: each for each in (*others, *self.candidates) if each.grams > 0 and each.prior > 0 and each.belongs != "stranger"}
+        return [*near.values(), *(each for each in self.candidates if each.gtin not in near)]
 
     # Something left.
 
@@ -296,12 +304,14 @@ class StepView:
         for place, half in enumerate(now.hand):
             if half.gtin is not None or half.step not in self._reach:
                 continue
-            for candidate in self.candidates:
+            either = self._reach[half.step]
+            scale = shares(either)
+            for candidate in either:
                 spread = item_variance(candidate, 1)
                 variance = spread + half.variance + self.error
                 away = half.grams + self.grams - candidate.grams
                 if abs(away) <= reach(variance):
-                    weight = log(STRADDLE_PRIOR * candidate.prior) - self.scale + weight_log(away, variance)
+                    weight = log(STRADDLE_PRIOR * candidate.prior) - scale + weight_log(away, variance)
                     lot = Lot(
                         candidate.gtin, 1, candidate.grams + away * spread / variance, spread / 2 + self.error, self.step.slot, self.number
                     )

@@ -47,7 +47,7 @@ class JointHistory:
         self._given.insert(place, len(self._given))
         del self._beams[place + 1 :]
         for number in range(place, len(self._steps)):
-            self._beams.append(_advance(self._beams[-1], number, [known for known, _ in self._steps], self._steps[number][1]))
+            self._beams.append(_advance(self._beams[-1], number, self._steps))
 
     def story(self, tags: Sequence[TagCount] = ()) -> Story:
         weighed = _weighed(self._beams[-1], tags)
@@ -115,9 +115,9 @@ def _weighed(beam: Sequence[Hypothesis], tags: Sequence[TagCount]) -> list[tuple
     return [(hypothesis, exp(weight - top) / total) for hypothesis, weight in zip(beam, logs, strict=True)]
 
 
-def _advance(beam: Sequence[Hypothesis], number: int, steps: Sequence[Step], candidates: Sequence[Candidate]) -> tuple[Hypothesis, ...]:
+def _advance(beam: Sequence[Hypothesis], number: int, steps: Sequence[tuple[Step, tuple[Candidate, ...]]]) -> tuple[Hypothesis, ...]:
     """The hypotheses after one more step."""
-    view = StepView(number, steps, candidates)
+    view = StepView(number, [step for step, _ in steps], steps[number][1], [candidates for _, candidates in steps])
     merged: dict[object, Hypothesis] = {}
     for hypothesis in beam:
         for change in view.taken(hypothesis) if view.step.delta < 0 else view.came(hypothesis):

@@ -11,6 +11,7 @@ from device.config import load
 from device.config.configuration import Configuration
 from device.config.lint import is_loopback, lint
 from device.config.planogram import confusions, proposals, worst_confusion
+from device.config.reach import straddles
 from device.domain.layout import Slot
 from device.domain.products import Product
 from tests.config.sample import written
@@ -144,6 +145,35 @@ def name_of(gtin: str) -> str:
 
 
 A, B, C, D = "09520000001018", "09520000001025", "09520000001032", "09520000001049"
+
+
+def test_neighbouring_plates_whose_products_weigh_the_same_are_told_for_what_stands_across_them(tmp_path: Path) -> None:
+    alike = shelf(tmp_path, {"A1": (A,), "A2": (B,), "A3": (C,)}, {A: 1000.0, B: 1001.0, C: 1300.0})
+    ((path, found),) = straddles(alike)
+    assert (path, found.slot, found.other) == ("slot[1].products", "A1", "A2")
+    assert found.probability == pytest.approx(0.02 * worst_confusion(Slot(id="A1", scale="b", products=(A, B), capacity=1),
+        bottle("a", 1000, 3), bottle("b", 1001, 3)).probability)  # fmt: skip
+    (line,) = [str(line) for line in lint(alike) if "stands across A1 and A2" in str(line)]
+    assert f"wrong in {found.probability:.1%} of picks" in line
+
+
+@pytest.mark.parametrize(
+    ("slots", "grams", "tagged"),
+    [
+        ({"A1": ("A",), "A2": ("C",), "A3": ("B",)}, {"A": 1000.0, "B": 1001.0, "C": 1300.0}, ()),
+        ({"A1": ("A",), "A2": ("A",)}, {"A": 1000.0}, ()),
+        ({"A1": ("A",), "A2": ("B",)}, {"A": 1000.0, "B": 1001.0}, ("A",)),
+        ({"A1": ("A",), "A2": ("B",)}, {"A": 1000.0, "B": 1060.0}, ()),
+    ],
+    ids=["apart", "one product", "tagged", "weights apart"],
+)
+def test_plates_apart_and_products_that_differ_are_not_told_of(
+    slots: dict[str, tuple[str, ...]], grams: dict[str, float], tagged: tuple[str, ...], tmp_path: Path
+) -> None:
+    gtins = {"A": A, "B": B, "C": C}
+    placed = {slot: tuple(gtins[name] for name in names) for slot, names in slots.items()}
+    weights = {gtins[name]: weight for name, weight in grams.items()}
+    assert list(straddles(shelf(tmp_path, placed, weights, tuple(gtins[name] for name in tagged)))) == []
 
 
 def test_products_that_look_alike_are_proposed_to_change_places(tmp_path: Path) -> None:

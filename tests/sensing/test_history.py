@@ -97,6 +97,22 @@ def test_one_bottle_across_two_plates_is_one_bottle() -> None:
     assert story.confidence > 0.99
 
 
+@pytest.mark.parametrize("mine_first", [True, False])
+def test_a_bottle_that_stood_across_two_slots_may_belong_to_either(mine_first: bool) -> None:
+    """Whichever plate is told last. By weight it is the wine; were it the twin's slot alone that counted, it would be nothing."""
+    slots = {"a": [own(WINE, 1250.0, 6.0)], "b": [own(GIN, 1420.0, 8.0)]}
+    first, second = ("a", "b") if mine_first else ("b", "a")
+    story = Told().step(first, -640.0, slots[first], at=10.0).step(second, -610.5, slots[second], at=10.3).history.story()
+    assert dict(story.cart) == {WINE: 1}
+    assert story.confidence > 0.999
+
+
+def test_a_bottle_that_stood_across_two_slots_of_the_same_weight_is_not_said_to_be_the_one_or_the_other() -> None:
+    slots = {"a": [own(WINE, 1250.0, 6.0)], "b": [own(GIN, 1251.0, 6.0)]}
+    story = Told().step("a", -640.0, slots["a"], at=10.0).step("b", -610.5, slots["b"], at=10.3).history.story()
+    assert 0.4 < story.confidence < 0.6
+
+
 def test_two_products_of_one_slot_in_one_movement_are_two_lines() -> None:
     slot = [own(WINE, 1250.0, 6.0), own(COLA, 355.0, 2.0)]
     story = Told().step("c", -1604.0, slot).history.story()
