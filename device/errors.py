@@ -8,14 +8,15 @@ the process ends, systemd restarts it and the journal resumes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from device.domain.record import record
 
 
 class StoreError(Exception):
     """Root of all errors that the program raises on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """One thing wrong in a configuration: where, what was found, what is allowed."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from device.engine.clock import timesyncd_clock
+from device.engine.kernel_clock import timesyncd_clock
 
 FOLDER = Path(__file__).parent.parent / "systemd"
 UNIT = FOLDER / "smartstore.service"

@@ -7,7 +7,6 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from device.config import Configuration
 from device.domain.events import StartReason
 from device.domain.jws import Keyring, public_pem
+from device.domain.record import record
 from device.drivers import Kind, driver_for
 from device.drivers.driver import Driver
 from device.engine.records import restore
@@ -32,7 +32,7 @@ from device.store.store import Trust
 log = logging.getLogger("smartstore")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recovered:
     """What a start finds: the journal, the state in it, and why the last run ended."""
 

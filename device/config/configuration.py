@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from device.domain.cards import Card
 from device.domain.layout import Layout
 from device.domain.products import Product
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Configuration:
     """A configuration in which no fault was found.
 

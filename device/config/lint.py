@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +12,12 @@ from device.config.configuration import Configuration
 from device.config.planogram import confusions, proposals
 from device.config.reach import straddles
 from device.domain.layout import Ds18b20, Foreign, GpioInput, GpioLock, Layout, Lock, ModbusLoadcellScale, ShelfBoardScale, Zone
+from device.domain.record import record
 
 ROOT = Path("/")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advice:
     """One thing to think about, at its path in the file."""
 

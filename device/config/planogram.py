@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 
 from device.config.configuration import Configuration
 from device.domain.identification import Candidate
 from device.domain.layout import Slot
 from device.domain.products import Product
+from device.domain.record import record
 from device.sensing.identify import hand_log, item_variance, plate_variance
 
 STEP_SD_G = 0.5
@@ -29,7 +29,7 @@ MOVES_MOST = 12
 """Exchanges that are proposed for one zone."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confusion:
     """Two explanations of one step in a slot, and the probability of taking one for the other (0-0.5)."""
 
@@ -44,7 +44,7 @@ class Confusion:
         return f"{_words(self.first, self.first_quantity)} and {_words(self.second, self.second_quantity)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exchange:
     """Products that would better change places: ``gtin`` goes from ``slot`` to ``to``, and ``back`` the other way."""
 
@@ -54,7 +54,7 @@ class Exchange:
     back: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """Exchanges within a zone, and the worst confusion before and after them."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from device.config.faults import Faults, did_you_mean, either, shown
 from device.domain.layout import FOREIGN, HERE, Layout
+from device.domain.record import record
 
 ALLOWED = {
     "missing": "is required",
@@ -38,7 +38,7 @@ ALLOWED = {
 """What is allowed, by pydantic's type of error. Anything else keeps pydantic's own words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where an error is: its steps and its path as in the file, the models that may stand there, and the field that leads there."""
 

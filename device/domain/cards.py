@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from device.domain.events import Purpose
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Card:
     """One card that is let in.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -12,12 +11,13 @@ from pydantic import TypeAdapter
 
 from device.domain.events import Event
 from device.domain.moment import Moment
+from device.domain.record import record
 
 EVENTS: dict[str, type[Event]] = {event.TYPE: event for event in get_args(Event)}
 """Every event type by its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """What all envelopes of one run share. ``epoch`` is the journal's; ``simulated`` whether any device is simulated firmware."""
 

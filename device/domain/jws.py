@@ -16,8 +16,10 @@ import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from device.domain.record import record
 
 MAX_BYTES = 8 * 1024
 """Longest token that is read at all. The longest that anybody needs is a product list in a command."""
@@ -43,7 +45,7 @@ class BadToken(ValueError):
         super().__init__(detail)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Jws:
     """A token as read, not yet believed. ``signed`` is what the signature is over; ``kid`` names the key, where the signer said it."""
 
@@ -161,7 +163,7 @@ def fits(signature: bytes, signed: bytes, public: bytes) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keyring:
     """The public keys that we believe: 32 bytes each, by thumbprint."""
 
@@ -214,7 +216,7 @@ def public_pem(public: bytes) -> bytes:
     return b"-----BEGIN PUBLIC KEY-----\n" + b64encode(_BEFORE_KEY + public) + b"\n-----END PUBLIC KEY-----\n"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SigningKey:
     """An Ed25519 private key: its 32 bytes of secret, which no representation shows."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """One instant, by both clocks.
 

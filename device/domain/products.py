@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+
+from device.domain.record import record
 
 LEAST_GRAMS, MOST_GRAMS = 0.001, 1_000_000.0
 """Of an item, its spread, and what a plate is calibrated with: squares and quotients of what is beyond are no numbers."""
@@ -23,7 +24,7 @@ def category_word(text: str) -> str:
 Category = Annotated[str, AfterValidator(category_word), Field(description="a word of the catalogue's column category, e.g. wine")]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """One line of the catalogue. ``gtin`` has 14 digits; weights are grams; the price is in the currency's minor unit.
 

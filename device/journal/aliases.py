@@ -19,10 +19,12 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from device.domain.record import record
 
 PSEUDONYM_BYTES = 12
 KEY_BYTES = 32
@@ -39,7 +41,7 @@ PORTION = 500
 """So many aliases are let go in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alias:
     """A pseudonym that is yet to be stored. Of a code ``owner`` is its subject's pseudonym, ``until`` when it ends (Unix time).
 
@@ -54,7 +56,7 @@ class Alias:
     mark: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parting:
     """What is to be forgotten: a subject's pseudonyms.
 
@@ -65,7 +67,7 @@ class Parting:
     marks: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Code:
     pseudonym: str
     owner: str | None

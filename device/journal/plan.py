@@ -6,6 +6,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, field, replace
 
+from device.domain.record import record
 from device.journal.aliases import Statement, adding, destroying, touching
 from device.journal.chain import digest, link, seal
 from device.journal.entries import Acknowledge, Commit, Entry, Forget, Readmit, SetAside, TakeSnapshot
@@ -15,7 +16,7 @@ from device.journal.schema import EVIDENCE_TYPE, Evidence, Row
 _INSERT = "INSERT INTO record (row, seq, type, wall, body, digest, hash) VALUES (?, ?, ?, ?, ?, NULL, ?)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Position:
     """Where the journal ends: its newest row and number, the hash of that row, and the uplink's cursor."""
 

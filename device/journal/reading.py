@@ -11,10 +11,11 @@ import pwd
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from device.domain.record import record
 from device.errors import StoreError
 from device.journal.aliases import revealed
 from device.journal.chain import seal
@@ -23,7 +24,7 @@ from device.journal.schema import APPLICATION_ID, VERSION, Row, connect_read_onl
 PAGE_ROWS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Book:
     """The journal's own page. The anchor is the last row that retention has removed: where the chain now starts."""
 
@@ -34,7 +35,7 @@ class Book:
     anchor_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stored:
     """A row as it lies in the file. ``body`` None: erased, then ``digest`` stands for it in the chain."""
 
@@ -52,7 +53,7 @@ class Stored:
         return Row(self.seq, self.type, self.wall, self.body or b"")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """A state after ``row``. ``state`` None: damaged."""
 

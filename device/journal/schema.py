@@ -23,9 +23,10 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from device.domain.record import record
 
 APPLICATION_ID = 0x534D5354
 """``SMST``: tells our files from another program's."""
@@ -100,7 +101,7 @@ NAMES_SCHEMA = (
 MARK_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One row of the journal. ``seq`` None: a private record, kept but never published.
 
@@ -113,7 +114,7 @@ class Row:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """A trace to be kept, packed by ``trace.encode``. ``seq``: the event that it supports, where that is known; ``wall``: Unix time."""
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from device.domain.record import record
 from device.journal.schema import BUSY_MS, PAGE_BYTES, is_full, pragma, transaction
 
 RESERVE_PAGES = 256
@@ -40,7 +40,7 @@ PAGES_PER_MB = 1024 * 1024 // PAGE_BYTES
 Room = Literal["ok", "nearly_full", "full"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pressure:
     """How full the journal is. ``mb`` is what is used within the file; ``unsent`` events wait for the uplink, ``aside`` were refused."""
 
@@ -51,7 +51,7 @@ class Pressure:
     room: Room
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pages:
     """The file in pages: ``total`` of which ``free`` hold nothing."""
 

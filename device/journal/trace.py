@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
+
+from device.domain.record import record
 
 MAX_TRACE_BYTES = 4 * 1024 * 1024
 """What a stored trace may unpack to: a damaged or forged one must not fill the memory. Ten minutes at 80 Hz take 0.4 MB."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trace:
     """Weights around a step. ``samples``: (seconds after ``began_at``, grams); ``began_at``: Unix time; ``delta``, ``sd``: grams."""
 

@@ -8,12 +8,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from device.domain.record import record
 from device.journal.chain import digest, link
 from device.journal.reading import Book, Stored, book_of, evidence_of, newest_of, rows_after, snapshots_of
 from device.journal.schema import EVIDENCE_TYPE, is_refusal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Broken:
     """The first thing wrong. ``row`` None: not a row of the chain."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from typing import Any
 
 from device.domain import facts
@@ -15,6 +14,7 @@ from device.domain.facts import Fact
 from device.domain.identification import Identify
 from device.domain.moment import Moment
 from device.domain.names import AS_THEY_ARE, KEEP_AFTER_EXPIRY_S, Names
+from device.domain.record import record
 from device.store import alarms, answers, commands, degraded, devices, inputs, reports, sales, views
 from device.store.access import authentication, codes
 from device.store.access.authentication import Challenge, Refusal
@@ -41,7 +41,7 @@ REMEMBERED = 4096
 """From so many on, expired codes and commands are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What one input causes. Effects may be performed once all records are durable."""
 
@@ -49,7 +49,7 @@ class Outcome:
     effects: tuple[Effect, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trust:
     """Who may enter, and who may command."""
 

@@ -6,7 +6,8 @@ Pure: numbers in, numbers out; seconds of any steady clock are an argument.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from device.domain.record import record
 
 
 class Delivery:
@@ -65,7 +66,7 @@ class Delivery:
             self._settled.discard(self.cursor)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """Events ``first`` to ``last``."""
 

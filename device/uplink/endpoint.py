@@ -12,17 +12,17 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from device.domain.record import record
 from device.errors import UplinkDown
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which Python's ssl has no name for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Endpoint:
     """Where a broker listens."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
 
@@ -24,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from device.domain.record import record
 from device.errors import ClientIdTaken, UplinkDown
 from device.uplink.dial import BrokerSocket
 
@@ -51,7 +51,7 @@ ReasonCode.names = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hello:
     """What a connection is opened with."""
 
@@ -66,7 +66,7 @@ class Hello:
     clean: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """A message that came in; ``mid`` is what acknowledges it."""
 
@@ -79,7 +79,7 @@ class Message:
     correlation: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publication:
     """A message that goes out. ``content_type``, ``correlation``: MQTT 5 only."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from device.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Topics:
     """All topics under the root of one store."""
 

@@ -11,11 +11,11 @@ import logging
 import random as randomness
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from device.domain.commands import InboundCommand
 from device.domain.layout import Mqtt
+from device.domain.record import record
 from device.errors import ClientIdTaken, JournalFull, UplinkDown
 from device.uplink.backoff import ATTEMPT_S, Backoff
 from device.uplink.delivery import Delivery, Patience, Span
@@ -52,7 +52,7 @@ THROWN_OUT_TIMES = 3
 Mosquitto before 2.0.15 does not say it (its issue 2607)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UplinkHealth:
     """Counters since the start of the process."""
 

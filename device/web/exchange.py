@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import h11
 
+from device.domain.record import record
 from device.web.feed import Follower
 
 REQUEST_WITHIN_S = 5.0
@@ -33,7 +33,7 @@ SAFE: tuple[tuple[str, str], ...] = (
 """On every answer: only our own files, in no frame, nothing guessed, nothing kept, nothing for other sites."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ask:
     """What a client wants. Header names are lower case; of a header that comes twice the last one is here, but Host comes once."""
 
@@ -42,7 +42,7 @@ class Ask:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What it gets. ``stream``, where there is one, goes on for ever and comes in place of ``body``."""
 

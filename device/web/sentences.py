@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from device.domain import events
 from device.domain.events import Event
+from device.domain.record import record
 from device.web.words import ALARMS, COUNTED, DENIALS, ENDINGS, MODES, REVIEWS, SALES, STARTS, VISITS, Names, plain, times
 from device.web.words import duration as said
 
 Tone = Literal["quiet", "plain", "good", "warn", "alarm"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sentence:
     """What to say, and how loud."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from device.domain.degraded import Mode
 from device.domain.events import AlarmKind, EndReason, Purpose, StartReason
 from device.domain.products import Product
+from device.domain.record import record
 
 _WITHOUT_MINOR_UNIT = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"}
@@ -17,7 +18,7 @@ _THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies whose minor unit is not a hundredth (ISO 4217, table A.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """What things are called here. ``zones``: zone id to the name that people see."""
 

@@ -366,5 +366,5 @@ def _patch(folder: Path) -> Path:
     """A folder whose ``sitecustomize`` makes adjtimex(2) say what it says on a machine without NTP, whatever this one says."""
     patch = folder / "patch"
     patch.mkdir()
-    (patch / "sitecustomize.py").write_text("import device.engine.clock as clock\nclock.kernel_clock = lambda: (False, 16.0)\n")
+    (patch / "sitecustomize.py").write_text("import device.engine.kernel_clock as clock\nclock.kernel_clock = lambda: (False, 16.0)\n")
     return patch

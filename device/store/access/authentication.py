@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from device.domain.commands import COMMANDS, PHYSICAL, Arguments, Command, InboundCommand
 from device.domain.jws import MAX_BYTES, BadToken, Keyring, decode, strict_object, verify
 from device.domain.moment import Moment
+from device.domain.record import record
 from device.store.access.claims import Claims, NumericDate, Text
 
 Reason = Literal[
@@ -52,7 +53,7 @@ PUBLIC_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id at whose reply topic anybody is answered, also who is not believed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Challenge:
     """A random value that the status has told, and the uptime of this boot at which it did."""
 
@@ -60,7 +61,7 @@ class Challenge:
     published_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """What the configuration says about commands. ``root`` is that of all topics, with the store's id in it."""
 
@@ -70,7 +71,7 @@ class Rules:
     signed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """A command that is not let in.
 

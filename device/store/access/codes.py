@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from device.domain.events import Purpose
 from device.domain.jws import BadToken, Keyring, decode, verify
 from device.domain.moment import Moment
 from device.domain.opening import ALWAYS, Opening
+from device.domain.record import record
 from device.store.access.claims import Claims, NumericDate, Text
 
 Reason = Literal[
@@ -62,7 +63,7 @@ DENIALS = 30
 """So many denials of a reader are journalled within ``WINDOW_S``, whatever their reason: more than people show, less than a film."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """Somebody is let in.
 
@@ -80,7 +81,7 @@ class Grant:
     expires: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Denial:
     """Nobody is let in. ``subject`` is None unless it was verified; ``counts_as_forgery`` tells the reader's ``Lockout``."""
 
@@ -89,7 +90,7 @@ class Denial:
     counts_as_forgery: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entrance:
     """The zone that somebody wants to enter, as it is now.
 
@@ -109,7 +110,7 @@ class Entrance:
         return {"shop": self.sales, "pickup": self.pickups}.get(purpose, ALWAYS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cards:
     """The cards that are let in, and the key under which their numbers are kept."""
 
@@ -131,7 +132,7 @@ def card_hmac(number: str, key: bytes) -> str:
     return hmac.new(key, number.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """What the configuration says about codes. ``issuer`` None: any that one of the keys has signed for."""
 
@@ -266,7 +267,7 @@ class EntryClaims(Claims):
         return Grant(self.sub or self.jti, self.purpose, self.zones, self.jti, self.age, order, self.exp)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lockout:
     """What one reader remembers of failures. After ``FAILURES`` within ``WINDOW_S`` it refuses card numbers for ``WINDOW_S``.
 

@@ -16,8 +16,9 @@ for longer than any of them is one more. Waves in which the door was open do not
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from math import log
+
+from device.domain.record import record
 
 WINDOWS_S = (1200.0, 7200.0)
 STEPS = 40
@@ -76,7 +77,7 @@ class Trend:
         return [total / count if count else 0.0 for total, count in sums]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forecast:
     """The limit is reached in ``in_s`` seconds; now it gets warmer by ``celsius_per_h``."""
 
@@ -84,7 +85,7 @@ class Forecast:
     celsius_per_h: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wave:
     """From one peak to the next; ``ended`` is an uptime."""
 

@@ -7,17 +7,17 @@ be among them counts; where that is not known, 30 days ago. Where several thermo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from device.domain.events import ColdChain
 from device.domain.kinetic import mean_kinetic
+from device.domain.record import record
 from device.store.memory.history import Span
 from device.store.turn import Turn
 
 AT_MOST_S = 30 * 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """One thermometer over a time. ``held`` as in ``ColdChain``; seconds and degrees Celsius."""
 
