@@ -42,6 +42,7 @@ format: $(DEV)
 
 soak: broker $(FUZZ)
 	@$(BIN)/python -m pytest -m soak --timeout 0 --fuzz-seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m pytest --hypothesis-profile explore --timeout 0 tests/wire tests/domain tests/sensing tests/config tests/journal tests/store
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "make soak: NOT FUZZED: there is no atheris for this Python or this machine (see the extra fuzz in pyproject.toml)"
 
 bench: broker $(DEV)

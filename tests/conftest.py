@@ -19,9 +19,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 GRACE_S = 2.0
 """How long what was told to end may take to be gone, on a machine that is busy with other tests."""
+
+# The suite tries the same examples every time; make soak tries others, and more of them.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 # Whoever starts the tests in the background of a shell without job control has Ctrl-C ignored, by them and by all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

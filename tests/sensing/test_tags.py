@@ -324,7 +324,7 @@ def test_a_tag_that_was_taken_is_never_told_to_be_there_and_is_gone_in_the_end(
     del field.misses[HARD]
     field.door(True)
     facts = field.run(5, every)
-    (taken,) = inventories(facts)
+    taken, *_ = inventories(facts)  # a second one, once it is thorough, may follow
     assert name(HARD) not in taken.present
     before = facts[: facts.index(taken)]
     assert (name(HARD) in departed(before)) != (name(HARD) in dict(taken.unsure))

@@ -144,4 +144,4 @@ class Days(RuleBasedStateMachine):
 
 
 TestDays = pytest.mark.timeout(240)(Days.TestCase)
-TestDays.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+TestDays.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

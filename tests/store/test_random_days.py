@@ -434,5 +434,5 @@ class RandomDays(RuleBasedStateMachine):
 
 
 TestRandomDays = RandomDays.TestCase
-TestRandomDays.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
+TestRandomDays.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestRandomDays = pytest.mark.timeout(180)(TestRandomDays)

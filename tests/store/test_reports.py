@@ -168,7 +168,7 @@ MOVES = st.lists(
 GRAMS = {"a": 1250.0, "b": 355.0}
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(MOVES)
 def test_every_account_adds_up(moves: list[tuple[str, str]]) -> None:
     shop = Shop()
