@@ -15,7 +15,7 @@ PYTHON ?=
 WORKERS ?= 3
 FUZZ_SECONDS ?= 60
 BIN := .venv/bin
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet --no-input
+PIP := env PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet --no-input
 # a file says what has been installed, and is older than what says what should be
 WANTED := pyproject.toml .ci/requirements.lock
 DEMO := .venv/.installed-demo
@@ -65,20 +65,17 @@ clean:
 
 $(DEMO): $(WANTED)
 	@.ci/venv .venv $(PYTHON)
-	@echo "make: installing what the demo needs into .venv"
-	@$(PIP) install -c .ci/requirements.lock -e '.[demo]'
+	@.ci/patiently "make: installing what the demo needs into .venv" $(PIP) install -c .ci/requirements.lock -e '.[demo]'
 	@touch $@
 
 $(DEV): $(WANTED)
 	@.ci/venv .venv $(PYTHON)
-	@echo "make: installing what development needs into .venv"
-	@$(PIP) install -c .ci/requirements.lock -e '.[dev]'
+	@.ci/patiently "make: installing what development needs into .venv" $(PIP) install -c .ci/requirements.lock -e '.[dev]'
 	@touch $@ $(DEMO)
 
 # The fuzzer has wheels for some Pythons and machines only; without it the rest of the campaigns still runs, and says so.
 $(FUZZ): $(DEV)
-	@echo "make: installing the fuzzer into .venv"
-	@$(PIP) install -c .ci/requirements.lock -e '.[fuzz]' || echo "make: no fuzzer could be installed"
+	@.ci/patiently "make: installing the fuzzer into .venv" $(PIP) install -c .ci/requirements.lock -e '.[fuzz]' || echo "make: no fuzzer could be installed"
 	@touch $@
 
 # The tests talk to a real broker, and read the page in a real browser.

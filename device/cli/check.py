@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from device.cli import EX_CONFIG
-from device.cli.output import json_option, say, wrapped
+from device.cli.output import fitted, json_option, say, wrapped
 from device.config import Configuration, load
 from device.config.faults import shown
 from device.config.lint import lint
@@ -68,7 +68,7 @@ def _summary(configuration: Configuration, as_json: bool) -> None:
     words = ", ".join(f"{number} {name if number != 1 else name[:-1]}" for name, number in numbers.items())
     say(
         as_json,
-        f"{configuration.source}: {layout.store.name} ({layout.store.id}) has {words}.",
+        fitted(f"{configuration.source}: {layout.store.name} ({layout.store.id}) has {words}.", "    "),
         kind="store",
         id=layout.store.id,
         **numbers,

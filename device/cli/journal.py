@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ import click
 from device.cli.chart import chart
 from device.cli.evidence import decided, picture
 from device.cli.listening import NotRunning, listen
-from device.cli.output import json_option, say, wrapped
+from device.cli.output import fitted, json_option, say, wrapped
 from device.cli.source import Anywhere, Source, is_journal, of_store, simulated_option
 from device.config import load
 from device.config.faults import did_you_mean
@@ -147,7 +148,7 @@ def _show(source: Source, stored: Stored, as_json: bool) -> None:
     label = rfc3339(stored.wall, source.timezone)
     subject = fields.get("subject", "")
     text = f"{label}  {stored.seq or '-':>7}  {stored.type:<26} {subject}  {_in_words(data, subject)}".rstrip()
-    say(as_json, text, row=stored.row, seq=stored.seq, type=stored.type, time=label, subject=subject or None, data=data)
+    say(as_json, fitted(text, "    "), row=stored.row, seq=stored.seq, type=stored.type, time=label, subject=subject or None, data=data)
 
 
 def _fields(stored: Stored) -> dict[str, Any]:
@@ -171,7 +172,8 @@ def _in_words(data: object, subject: str) -> str:
 def _value(value: object) -> str:
     if isinstance(value, str) and " " not in value:
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    separators = (", ", ": ") if sys.stdout.isatty() else (",", ":")  # a terminal's lines want places to break at
+    return json.dumps(value, ensure_ascii=False, separators=separators)
 
 
 @command.command("export", short_help="Write the events as they were published.")

@@ -27,6 +27,9 @@ THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 WIDTH = 120
 """Of lines that go to no terminal."""
 
+NARROWEST = 40
+"""Characters; a terminal that has fewer breaks lines itself."""
+
 json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line instead of text."
 )
@@ -39,8 +42,16 @@ def say(as_json: bool, text: str, **fields: object) -> None:
 
 def wrapped(text: str, indent: str) -> str:
     """A long line on several, the further ones indented; as wide as the terminal, where there is one."""
-    width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return _filled(text, indent, shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH)
+
+
+def fitted(text: str, indent: str) -> str:
+    """The same on a terminal; elsewhere one line stays one line, for whatever reads it."""
+    return wrapped(text, indent) if sys.stdout.isatty() else text
+
+
+def _filled(text: str, indent: str, width: int) -> str:
+    return textwrap.fill(text, max(NARROWEST, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def folded(faults: Iterable[Fault]) -> list[str]:

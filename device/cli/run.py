@@ -6,16 +6,17 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from device.app import App
+from device.cli import EX_CONFIG
 from device.config import Configuration, load, simulated_journal
-from device.errors import JournalInUse
+from device.errors import ConfigError, JournalInUse, StoreError
 from device.journal.reading import holder
 
 log = logging.getLogger("smartstore")
@@ -61,9 +62,9 @@ def command(config: Path, simulated: bool, control: Path | None, seed: int, verb
     log_to_stderr(verbose)
     if control and not simulated:
         raise click.UsageError("--control goes with --simulate")
-    configuration = load(config)
-    _require_alone(configuration.layout.journal.path, simulated)
-    with ExitStack() as stack:
+    with _errors_as_log(), ExitStack() as stack:
+        configuration = load(config)
+        _require_alone(configuration.layout.journal.path, simulated)
         if simulated:
             from device.cli.simulation import simulate  # a daemon on real hardware starts no process, and need not know how
 
@@ -74,6 +75,21 @@ def command(config: Path, simulated: bool, control: Path | None, seed: int, verb
             log.info("simulated: the shopper's hand is %s; smartstore shop %s shops", simulation.control, config)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(configuration, simulated))
+
+
+@contextmanager
+def _errors_as_log() -> Iterator[None]:
+    """Where the log is for programs, so is its last word: a reader of JSON lines gets no other. Exits as the outermost frame would."""
+    try:
+        yield
+    except StoreError as error:
+        if sys.stderr.isatty():
+            raise
+        from device.cli.output import folded  # a daemon that runs does not need it
+
+        for line in folded(error.faults) if isinstance(error, ConfigError) else [str(error)]:
+            log.critical("%s", line)
+        sys.exit(EX_CONFIG if isinstance(error, ConfigError) else 1)
 
 
 def _require_alone(journal: Path, simulated: bool) -> None:

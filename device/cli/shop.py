@@ -24,7 +24,7 @@ from device.cli.visitor import visit
 from device.config import Configuration, load, simulated_journal
 from device.domain.jws import SigningKey
 from device.errors import StoreError
-from device.journal.reading import book_of, holder, newest_of, open_archive, rows_after
+from device.journal.reading import book_of, holder, named, newest_of, open_archive, rows_after
 
 LOOK_EVERY_S = 0.1
 BILL_WITHIN_S = 10.0
@@ -153,7 +153,7 @@ async def _follow(journal: Path, row: int, teller: Teller) -> None:
     while True:
         try:
             with closing(open_archive(journal)) as archive:
-                news = list(islice(rows_after(archive, row), 1000))
+                news = [named(archive, stored) for stored in islice(rows_after(archive, row), 1000)]
         except sqlite3.Error as error:
             raise StoreError(f"{journal}: {error}") from error
         for stored in news:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from device.cli.output import certainty, items, money, say
+from device.cli.output import certainty, fitted, items, money, say
 from device.config import Configuration
+from device.web.words import DENIALS
 
 
 class Teller:
@@ -45,11 +46,11 @@ class Teller:
 
     def say(self, text: str) -> None:
         """A sentence of the demo's own."""
-        say(self._as_json, text, says=text)
+        say(self._as_json, fitted(text, "  "), says=text)
 
     def person(self, name: str, does: str) -> None:
         """What somebody does."""
-        say(self._as_json, f"{self._clock()}  {name} {does}.", who=name, does=does)
+        say(self._as_json, fitted(f"{self._clock()}  {name} {does}.", " " * 10), who=name, does=does)
 
     def heard(self, topic: str, payload: dict[str, Any]) -> None:
         """A message of the store."""
@@ -93,7 +94,8 @@ class Teller:
         sentence = _SENTENCES.get(envelope["type"])
         if sentence:
             text = sentence(self, data)
-            say(self._as_json, f"{self._clock()}  {'':<4}-> {text}", event=envelope["type"], seq=envelope["seq"], says=text)
+            line = fitted(f"{self._clock()}  {'':<4}-> {text}", " " * 17)
+            say(self._as_json, line, event=envelope["type"], seq=envelope["seq"], says=text)
 
     def _name(self, gtin: str | None) -> str:
         product = self._products.get(gtin or "")
@@ -125,9 +127,14 @@ class Teller:
         )
 
 
+def _plate(data: Mapping[str, Any]) -> str:
+    """Which plate of a board an event is about, where it is about one."""
+    return f", plate {data['channel']}" if data.get("channel") is not None else ""
+
+
 _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "access.granted": lambda teller, data: f"the code is good: {data['subject']} may {data['purpose']}",
-    "access.denied": lambda teller, data: f"access denied: {data['reason'].replace('_', ' ')}",
+    "access.denied": lambda teller, data: f"the code is refused: {DENIALS.get(data['reason'], data['reason'])}",
     "door.unlocked": lambda teller, data: "the door is unlocked" + (", the bolt is back" if data["observed"] == "unlocked" else ""),
     "door.opened": lambda teller, data: "the door is open",
     "door.closed": lambda teller, data: f"the door is closed after {data['open_for_s']:.1f} s",
@@ -141,6 +148,6 @@ _SENTENCES: dict[str, Callable[[Teller, dict[str, Any]], str]] = {
     "alarm.raised": lambda teller, data: f"ALARM: {data['kind'].replace('_', ' ')}",
     "alarm.cleared": lambda teller, data: f"alarm over: {data['kind'].replace('_', ' ')}",
     "device.lost": lambda teller, data: f"device lost: {data['device']}, {data['reason']}",
-    "device.recovered": lambda teller, data: f"device back: {data['device']}",
-    "device.degraded": lambda teller, data: f"device {data['device']} does poorly: {data['reason']}",
+    "device.recovered": lambda teller, data: f"device back: {data['device']}{_plate(data)}",
+    "device.degraded": lambda teller, data: f"device {data['device']}{_plate(data)} does poorly: {data['reason'].replace('_', ' ')}",
 }

@@ -19,7 +19,7 @@ from typing import Any, TypeGuard
 import aiomqtt
 import click
 
-from device.cli.output import certainty, items, json_option, money
+from device.cli.output import certainty, fitted, items, json_option, money
 from device.domain.jws import BadToken, decode
 from device.errors import UplinkDown
 from device.uplink.endpoint import endpoint_of, read_password, tls_context
@@ -286,7 +286,7 @@ def _tell(watcher: Watcher, message: aiomqtt.Message, as_json: bool) -> None:
     if not as_json:
         line = watcher.line(topic, payload, datetime.now().astimezone())
         if line is not None:
-            click.echo(line)
+            click.echo(fitted(line, " " * 10))
         return
     try:
         content = json.loads(payload) if payload else None

@@ -123,7 +123,7 @@ DENIALS: Mapping[str, str] = {
     "under_age": "the proven age is too low",
     "closed_hours": "the store is closed at this hour",
     "sales_stopped": "nothing is sold just now",
-    "busy": "somebody else is inside",
+    "busy": "somebody is inside, or the store is still weighing",
     "locked_out": "too many wrong cards in a minute",
 }
 

@@ -71,7 +71,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_a_newcomer_gets_to_a_purchase_with_the_commands_of_the_walk_through(tmp_path: Path) -> None:
-    make, run, watch, shop, show_code, look_back = BLOCKS
+    make, run, watch, shop, show_code, look_back, probe = BLOCKS
     here = Terminal(tmp_path)
     said = await here.types(make)
     assert "signs; keep it secret" in said
@@ -87,13 +87,14 @@ async def test_a_newcomer_gets_to_a_purchase_with_the_commands_of_the_walk_throu
             assert "takes two Podere Sereno Chianti 75 cl from A1" in said
             assert "1 x Podere Sereno Chianti 75 cl           14.50 EUR" in said
             assert "which is what left the store" in said
+            assert "-> the code is good: shopper may shop" in said
             assert "session.ended" in watched.read_text()
 
             said = await here.types(show_code)
             assert "1 x Quinta da Gralha Tawny 50 cl" in said
             again = show_code.replace("--age 30", "")
             said = await here.types(again, status=1)
-            assert "access denied: under age" in said
+            assert "the code is refused: the proven age is too low" in said
             assert "the door of fridge stayed locked" in said
 
             said = await here.types(look_back)
@@ -103,6 +104,7 @@ async def test_a_newcomer_gets_to_a_purchase_with_the_commands_of_the_walk_throu
             assert "-> the visit is over: filled up: 1 Podere Sereno Chianti 75 cl on A1, 1 Quinta da Gralha Tawny 50 cl on C1\n" in said
             assert "The staff leaves.\n" in said
             assert "EUR" not in said[said.index("may restock") :]
+            assert "  plate 4: " in await here.types(probe)
             assert store.returncode is None
         assert "the journal is" in log.read_text()
         assert "journal.simulated.db" in log.read_text()
@@ -110,7 +112,7 @@ async def test_a_newcomer_gets_to_a_purchase_with_the_commands_of_the_walk_throu
 
 
 async def test_a_second_life_finds_the_shelves_as_they_were_and_raises_no_alarm(tmp_path: Path) -> None:
-    make, run, _, shop, _, _ = BLOCKS
+    make, run, _, shop, *_ = BLOCKS
     here = Terminal(tmp_path)
     await here.types(make)
     here.folder = tmp_path / "my-store"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import zlib
+from io import FileIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -49,6 +52,38 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
     asyncio.run(_live(folder / "journal.db"))
     return folder / "cabinet.toml"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("words", [("check",), ("journal", "show")])
+def test_lines_fit_a_narrow_terminal_and_lose_nothing(store: Path, words: tuple[str, ...], columns: int) -> None:
+    said = _on_a_terminal(columns, words[0], str(store), *words[1:])
+    lines = said.splitlines()
+    assert all(len(line) <= columns or " " not in line.strip() for line in lines), "but for words that are longer themselves"
+    elsewhere = _run(store, *words[1:]).stdout if words[0] == "journal" else said
+    assert re.sub(r"\s", "", said) == re.sub(r"\s", "", elsewhere)
+
+
+def _on_a_terminal(columns: int, *words: str) -> str:
+    """What a command writes to a terminal of so many columns."""
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    with os.fdopen(ours, "rb", 0) as screen:
+        command = (sys.executable, "-m", "device", *words)
+        with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment) as process:
+            os.close(theirs)
+            said = b""
+            while chunk := _read(screen):
+                said += chunk
+        assert process.returncode == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+def _read(screen: FileIO) -> bytes:
+    try:
+        return screen.read(65536)
+    except OSError:  # how Linux says that nobody has the other end open any more
+        return b""
 
 
 async def _live(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 from datetime import UTC, datetime, timedelta
@@ -329,6 +330,7 @@ async def test_a_second_simulation_is_refused_and_takes_nothing_from_the_first(t
         await store.launch("--simulate")
         assert await store.ended() == 1
         assert f"process {first.pid} already runs on {tmp_path / 'journal.simulated.db'}" in store.log
+        assert json.loads(store.log.splitlines()[-1])["level"] == "critical", "a log for programs has no other lines"
         store.daemon = first
         async with simulated_hand(tmp_path / "journal.simulated.db.hand") as hand:
             await hand.do("show", reader="qr", code=store.code())
