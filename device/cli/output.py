@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import click
 
 from device.errors import Fault, StoreError
 
-FOLDED_FROM = 4
-"""So many faults that differ only in which entry of a list they are in are told as one."""
+FOLDED_FROM = 3
+"""So many faults that differ only in where they are are told as one."""
+PLACES = 4
+"""Of those so many further places are shown, and every kind of place."""
 
 NO_MINOR_UNIT = frozenset(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
 THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
@@ -55,20 +57,31 @@ def _filled(text: str, indent: str, width: int) -> str:
 
 
 def folded(faults: Iterable[Fault]) -> list[str]:
-    """Faults as lines, in their order: what many entries have in common stands once, with the places; then how many there are."""
+    """Faults as lines, in their order: what many entries have in common stands once, with the places; then how many there are.
+
+    The same wrong value, of which the same is said, is one mistake wherever it stands; without a value it is one within one kind of place.
+    """
     alike: dict[tuple[str, str, str], list[Fault]] = {}
     for fault in faults:
-        alike.setdefault((re.sub(r"\d+", "", fault.path), fault.found, fault.allowed), []).append(fault)
+        alike.setdefault(("" if fault.found else _kind_of_place(fault), fault.found, fault.allowed), []).append(fault)
     lines, count = [], 0
     for group in alike.values():
         count += len(group)
-        if len(group) < FOLDED_FROM:
-            lines += [str(fault) for fault in group]
-        else:
-            others = ", ".join(fault.path for fault in group[1:FOLDED_FROM])
-            more = f" … {group[-1].path}" if len(group) > FOLDED_FROM else ""
-            lines.append(f"{group[0]}\n    and the same {len(group) - 1} times more: {others}{more}")
+        lines += [str(fault) for fault in group] if len(group) < FOLDED_FROM else [_as_one(group)]
     return lines if count < FOLDED_FROM else [*lines, f"{count} faults"]
+
+
+def _as_one(group: Sequence[Fault]) -> str:
+    others = group[1:]
+    firsts = {_kind_of_place(fault): fault.path for fault in reversed(others)}
+    shown = [fault.path for fault in others[:PLACES]]
+    shown += [path for path in reversed(firsts.values()) if path not in shown]
+    more = f" … {group[-1].path}" if len(others) > len(shown) else ""
+    return f"{group[0]}\n    and the same {len(others)} times more: {', '.join(shown)}{more}"
+
+
+def _kind_of_place(fault: Fault) -> str:
+    return re.sub(r"\d+", "", fault.path)
 
 
 def program() -> str:

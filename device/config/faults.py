@@ -75,10 +75,16 @@ def either(choices: Iterable[object]) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``; did you mean "x"?`` where one of the known words is close, else nothing."""
+    near = nearest(word, known)
+    return "" if near is None else f"; did you mean {shown(near)}?"
+
+
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known word that is closest to a misspelt one; None where none is close."""
     if not isinstance(word, str):
-        return ""
+        return None
     lowered = {name.lower(): name for name in known}
     import difflib  # a configuration without a mistake does not need it
 
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {shown(lowered[near[0]])}?" if near else ""
+    return lowered[near[0]] if near else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from device.config.draft import Draft
-from device.config.faults import Faults, did_you_mean, shown
+from device.config.faults import Faults, did_you_mean, nearest, shown
 from device.domain.law import SpecialDay
 from device.domain.layout import (
     Access,
@@ -82,6 +82,17 @@ def _references(draft: Draft, faults: Faults) -> None:
         _must_be(path, name, scales, "scale", faults)
 
 
+def _must_be(path: str, name: str, known: Set[str], kind: str, faults: Faults) -> None:
+    if name not in known:
+        faults.add(path, shown(name), f"no {kind} has this id{did_you_mean(name, known)}")
+
+
+def _may_be_meant(draft: Draft, table: str, zone: str) -> bool:
+    """Whether a device names a zone that is not there, and may mean this one: that is the fault then, and not that it is missing here."""
+    zones = draft.values("zone", "id")
+    return any(nearest(name, zones) in (zone, None) for name in draft.values(table, "zone") - zones)
+
+
 def _special_days(draft: Draft, faults: Faults) -> None:
     """A special day says something, and of one date only one of a zone's counts."""
     zones = sorted(draft.values("zone", "id"))
@@ -95,15 +106,10 @@ def _special_days(draft: Draft, faults: Faults) -> None:
                 faults.add(f"{path}.date", shown(str(day.date)), f"{other} is about this date and zone {shown(zone)} already")
 
 
-def _must_be(path: str, name: str, known: Set[str], kind: str, faults: Faults) -> None:
-    if name not in known:
-        faults.add(path, shown(name), f"no {kind} has this id{did_you_mean(name, known)}")
-
-
 def _cabinets(draft: Draft, faults: Faults) -> None:
     locked = draft.values("lock", "zone")
     for path, zone in draft.of(Zone):
-        if zone.id not in locked:
+        if zone.id not in locked and not _may_be_meant(draft, "lock", zone.id):
             what = "a cabinet needs a [[lock]] with this zone"
             if zone.kind == "room":
                 what = "a room needs a [[lock]] with this zone, that of its entrance: without one nobody is ever seen to come in"
@@ -129,7 +135,7 @@ def _rooms(draft: Draft, faults: Faults) -> None:
 def _temperatures(draft: Draft, faults: Faults) -> None:
     measured = draft.values("thermometer", "zone")
     for path, zone in draft.of(Zone):
-        if zone.temperature is not None and zone.id not in measured:
+        if zone.temperature is not None and zone.id not in measured and not _may_be_meant(draft, "thermometer", zone.id):
             faults.add(f"{path}.temperature", "", f"a monitored zone needs a [[thermometer]] with zone = {shown(zone.id)}")
 
 

@@ -95,3 +95,19 @@ def test_a_fault_of_many_entries_is_told_once_with_its_places(tmp_path: Path) ->
     assert any(line.startswith("    and the same 29 times more: slot[") for line in lines)
     assert int(lines[-1].removesuffix(" faults")) >= 60
     assert len(check(path, "--json").stdout.splitlines()) == int(lines[-1].removesuffix(" faults")), "programs get them all"
+
+
+def test_a_name_that_is_not_there_is_told_once_with_every_kind_of_place_that_has_it(tmp_path: Path) -> None:
+    run = check(written(tmp_path, ('id = "fridge"', 'id = "firdge"')))
+    assert run.stderr.splitlines() == [
+        'lock[1].zone: "fridge": no zone has this id; did you mean "firdge"?',
+        "    and the same 4 times more: scale[1].zone, rfid[0].zone, thermometer[0].zone, input[0].zones[1]",
+        "5 faults",
+    ]
+
+
+def test_two_names_that_are_not_there_are_two_faults(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, ('zone = "fridge"\ndriver = "r200"', 'zone = "fidge"\ndriver = "r200"'), ('["room", "fridge"]', '["room", "ridge"]')
+    )
+    assert [line.partition(":")[0] for line in check(path).stderr.splitlines()] == ["rfid[0].zone", "input[0].zones[1]"]

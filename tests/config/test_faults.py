@@ -202,6 +202,11 @@ def test_one_mistake_is_one_fault(tmp_path: Path) -> None:
     assert faults_of(path) == ["zone[1].sales_hours[0]: 10: must be a string", 'scale[1].counts_per_gram: "many": must be a number']
 
 
+def test_a_cabinet_whose_id_is_misspelt_has_the_lock_and_the_thermometer_that_name_it(tmp_path: Path) -> None:
+    faults = faults_of(written(tmp_path, ('id = "fridge"', 'id = "firdge"')))
+    assert {fault.partition(": ")[2] for fault in faults} == {'"fridge": no zone has this id; did you mean "firdge"?'}
+
+
 def test_a_zone_with_a_fault_is_still_there_for_what_refers_to_it(tmp_path: Path) -> None:
     (fault,) = faults_of(written(tmp_path, ('id = "fridge"', 'id = "fridge"\nkind = "fridge"')))
     assert fault.startswith("zone[1].kind:")
