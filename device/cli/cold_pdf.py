@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from device.cli.cold_record import SIMULATED, Frame, Kept, Record, days, figures, gaps, in_words, label, swing
-from device.cli.pdf import HEIGHT, WIDTH, Colour, Pdf
+from device.cli.pdf import HEIGHT, WIDTH, Colour, Pdf, width_of
 from device.store.cold.statement import Account
 
 LEFT, RIGHT, TOP, BOTTOM = 48.0, WIDTH - 48.0, HEIGHT - 52.0, 56.0
@@ -112,7 +112,7 @@ class _Paper:
             self._note(f"Calibration of {name}: {note or 'none is noted in the configuration'}")
 
     def told(self, record: Record) -> None:
-        self._heading("Excursions, alarms, stopped sales")
+        self._heading("Excursions, alarms, stopped sales, starts")
         if not record.told:
             self._note("None in this period.")
         for each in record.told:
@@ -123,8 +123,10 @@ class _Paper:
         found = [(name, gap) for name in record.intervals for gap in gaps(record, self._frame, name)]
         if not found:
             self._note("None: every interval has readings.")
+        else:
+            self._row(("Thermometer", "From", "To", "Unknown"), _GAPS, bold=True)
         for name, (since, upto, seconds) in found:
-            self._row((name, _second(since, self._frame), _second(upto, self._frame), f"{_span(seconds)} unknown"), _GAPS)
+            self._row((name, _second(since, self._frame), _second(upto, self._frame), _span(seconds)), _GAPS)
 
     def days(self, record: Record) -> None:
         frame = self._frame
@@ -167,8 +169,9 @@ class _Paper:
         for wall, text in _ticks(frame):
             x = left + (wall - frame.since) / (frame.upto - frame.since) * (right - left)
             pdf.line([(x, bottom), (x, top)], colour=RULE, width=0.4)
-            if x < right - 24:
-                pdf.text(x + 2, bottom - 10, text, 7.5, colour=GREY)
+            middle = width_of(text, 7.5) / 2
+            if left <= x - middle and x + middle <= right:
+                pdf.text(x - middle, bottom - 10, text, 7.5, colour=GREY)
 
     def _legend(self, record: Record, left: float) -> None:
         x = left

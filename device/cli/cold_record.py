@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ from device.domain.events import (
     ExcursionStarted,
     SalesResumed,
     SalesStopped,
+    StartReason,
+    StoreStarted,
     TemperatureRecorded,
 )
 from device.domain.moment import Moment
@@ -27,10 +29,17 @@ from device.store.cold.statement import Account, account
 from device.store.memory.history import Span
 
 _TOLD = (ExcursionStarted, ExcursionEnded, AlarmRaised, AlarmCleared, SalesStopped, SalesResumed)
-_TYPES = frozenset(kind.TYPE for kind in (*_TOLD, TemperatureRecorded, ClockCorrelated))
+_TYPES = frozenset(kind.TYPE for kind in (*_TOLD, StoreStarted, TemperatureRecorded, ClockCorrelated))
 _ALARMS = frozenset(
     {"too_warm", "too_cold", "will_be_too_warm", "cooling_strained", "temperature_swing", "probe_failed", "sensor_untrusted"}
 )
+_STARTS: Mapping[StartReason, str] = {
+    "first_start": "the program ran for the first time",
+    "clean": "the program ran again after a stop",
+    "crash": "the program ran again after it had died",
+    "power_loss": "the program ran again after a power cut or a restart of the machine",
+}
+"""Why there may be a gap before it."""
 LEAST_GAP_S = 1.0
 SIMULATED = "SIMULATED: these are temperatures of simulated devices, not of goods"
 
@@ -124,7 +133,7 @@ def read(archive: sqlite3.Connection, frame: Frame) -> Record:
             span = Span(since + wall - moment.wall, upto + wall - moment.wall, event.gap_s, event.min, event.max, event.mean, event.mkt)
             if event.zone == frame.zone and span.upto > frame.since and span.since < frame.upto:
                 record.intervals.setdefault(event.thermometer, []).append(Kept(seq, span, event.samples, trusted))
-        elif isinstance(event, _TOLD) and event.zone == frame.zone and frame.since <= wall < frame.upto and _of_the_cold(event):
+        elif frame.since <= wall < frame.upto and (isinstance(event, StoreStarted) or _of_the_zone(event, frame.zone)):
             record.told.append(Told(seq, wall, event.TYPE, data_of(event)))
     for kept in record.intervals.values():
         kept.sort(key=lambda each: (each.span.since, each.seq))
@@ -183,14 +192,12 @@ def in_words(told: Told) -> str:
         case "temperature.excursion_ended":
             dose = f"{data['degree_minutes']:.0f} degree minutes"
             return f"within its limits again after {data['for_s'] / 60:.0f} min, worst {data['worst']:.2f} °C, {dose}"
-        case "alarm.raised" | "alarm.cleared":
-            details = data["details"]
-            words = [str(details[name]) for name in ("thermometer", "reason") if details.get(name) is not None]
-            words += [f"{details['celsius']:.2f} °C"] if details.get("celsius") is not None else []
-            words += [f"hours from {details['low']:.2f} to {details['high']:.2f} °C"] if details.get("high") is not None else []
-            words += [f"runs {details['duty']:.0%} of the time"] if details.get("duty") is not None else []
-            shown = ", ".join(words)
-            return f"alarm {data['kind']} {'raised' if told.type == 'alarm.raised' else 'over'}{f' ({shown})' if shown else ''}"
+        case "alarm.raised":
+            return f"alarm {data['kind']} raised{_in_brackets([*_which(data['details']), *_how_far(data['details'])])}"
+        case "alarm.cleared":
+            return f"alarm {data['kind']} over{_in_brackets(_which(data['details']))}"
+        case "store.started":
+            return _STARTS[data["reason"]]
         case _:
             reasons = ", ".join(data["reasons"]) or "nothing"
             by = f" by {data['by']}" if data["by"] else ""
@@ -201,13 +208,30 @@ def in_words(told: Told) -> str:
             )
 
 
+def _which(details: Mapping[str, Any]) -> list[str]:
+    return [str(details[name]) for name in ("thermometer", "reason") if details.get(name) is not None]
+
+
+def _how_far(details: Mapping[str, Any]) -> list[str]:
+    """What an alarm was raised for; when it is over that is no more so."""
+    words = [f"{details['celsius']:.2f} °C"] if details.get("celsius") is not None else []
+    words += [f"hours from {details['low']:.2f} to {details['high']:.2f} °C"] if details.get("high") is not None else []
+    words += [f"runs {details['duty']:.0%} of the time"] if details.get("duty") is not None else []
+    return words
+
+
+def _in_brackets(words: Sequence[str]) -> str:
+    return f" ({', '.join(words)})" if words else ""
+
+
 def label(wall: float, frame: Frame) -> str:
     """A time as the contract writes it."""
     return rfc3339(wall, ZoneInfo(frame.timezone))
 
 
-def _of_the_cold(event: Any) -> bool:
-    return not isinstance(event, AlarmRaised | AlarmCleared) or event.kind in _ALARMS
+def _of_the_zone(event: Any, zone: str) -> bool:
+    """Whether an event is of the cold of a zone."""
+    return isinstance(event, _TOLD) and event.zone == zone and (not isinstance(event, AlarmRaised | AlarmCleared) or event.kind in _ALARMS)
 
 
 def _label(moment: Moment, offsets: dict[str, float]) -> tuple[float, bool]:

@@ -418,3 +418,14 @@ def test_a_pdf_shows_what_its_fonts_do_not_have_as_question_marks() -> None:
     pdf.page()
     pdf.text(10, 10, "白酒 (6 °C) \\")
     assert rb"(?? \(6 " + "°".encode("latin-1") + rb"C\) \\)" in pdf.render()
+
+
+def test_the_paper_says_when_the_program_was_away_and_what_is_over_without_its_old_figures(store: Path, tmp_path: Path) -> None:
+    made = json.loads(report(store, tmp_path, "json").read_text(encoding="utf-8"))
+    told = [(each["type"], each["data"].get("reason")) for each in made["events"]]
+    assert ("store.started", "power_loss") in told
+    raised = cold_record.Told(1, 0.0, "alarm.raised", {"kind": "too_warm", "details": {"celsius": 13.0, "limit": 12.0}})
+    assert cold_record.in_words(raised) == "alarm too_warm raised (13.00 °C)"
+    assert cold_record.in_words(replace(raised, type="alarm.cleared")) == "alarm too_warm over"
+    swung = {"kind": "temperature_swing", "details": {"thermometer": "t", "low": 8.0, "high": 14.25, "limit": 5.0}}
+    assert cold_record.in_words(replace(raised, data=swung)) == "alarm temperature_swing raised (t, hours from 8.00 to 14.25 °C)"
