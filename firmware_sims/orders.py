@@ -16,6 +16,7 @@ from firmware_sims.modbus_registers import Thermometer
 from firmware_sims.modbus_relay import RelayBoard
 from firmware_sims.physics import Plate
 from firmware_sims.plan import gtin14
+from firmware_sims.radio import BOTTLE_DB
 from firmware_sims.shelf_board import ShelfBoard
 from firmware_sims.world import Equipment, World
 
@@ -255,6 +256,17 @@ def _tag_remove(world: World, order: Order) -> Result:
     return {}
 
 
+def _tag_hide(world: World, order: Order) -> Result:
+    """Put a full bottle, or what takes so many ``decibels``, before a tag; with ``hidden`` false take it away again."""
+    epc, decibels, hidden = bytes.fromhex(_epc(order)), order.number("decibels", BOTTLE_DB, 0.0, 100.0), order.flag("hidden", True)
+    order.finish()
+    if hidden:
+        world.air.hide(epc, decibels)
+    else:
+        world.air.reveal(epc)
+    return {}
+
+
 def _state(world: World, order: Order) -> Result:
     order.finish()
     return {"state": world.truth()}
@@ -406,6 +418,7 @@ ORDERS: dict[str, Obey] = {
     "exit_button": _exit_button,
     "jam": _jam,
     "tag_add": _tag_add,
+    "tag_hide": _tag_hide,
     "tag_remove": _tag_remove,
     "state": _state,
     "hand": _hand,

@@ -13,6 +13,7 @@ from firmware_sims.goods import Cellar, Impossible, Item, Place
 from firmware_sims.physics import Fridge, Plate
 from firmware_sims.pin_wires import PinWires
 from firmware_sims.plan import Plan, Table
+from firmware_sims.radio import Air
 
 SLAM_G = 60.0
 OPENING_G = 15.0
@@ -94,6 +95,7 @@ class World:
         self.contacts: dict[str, Contact] = {}
         self.hands: dict[str, list[Item]] = {}
         self.pins = PinWires()
+        self.air = Air(seed)
         self.time_s = 0.0
         self._timers: list[_Timer] = []
         self._air_s = 0.0
@@ -232,11 +234,12 @@ class World:
                 door.exit_pressed_s = math.inf if active else 0.0
 
     def tags(self, zone: str) -> list[bytes]:
-        """EPCs in the field of a zone's reader: on what stands in it and in what is inside it, and loose ones."""
+        """EPCs that answer a zone's reader in a round: of what stands in it and in what is inside it, and loose ones."""
         zones = {zone} | {other.id for other in self.zones.values() if other.inside == zone}
         tags = [item.epc for place in self.places.values() if place.zone in zones for item in place.items if item.epc]
         loose = [tag for name in zones for tag in self.zones[name].loose_tags]
-        return [bytes.fromhex(tag) for tag in (*tags, *loose)]
+        hands = any(door.open for door in self.zones[zone].doors.values())
+        return [epc for epc in map(bytes.fromhex, (*tags, *loose)) if self.air.answers(epc, hands=hands)]
 
     def truth(self) -> dict[str, Any]:
         """What is really so, for whoever checks what the device made of it."""

@@ -81,3 +81,10 @@ def test_tags_that_are_read_badly_are_in_doubt_and_not_gone() -> None:
     assert (found.in_time + found.doubted, found.false) == (found.taken, 0)
     assert found.late > 0
     assert found.hesitant > 0
+
+
+def test_of_tags_that_something_hides_those_that_come_out_again_are_told_to_be_there() -> None:
+    found = visited(Cabinet(0.0, 0.05, 0.25, 40, 3, hidden=0.03))
+    assert found.hidden_gone > 5, "no reader can know that these stand there"
+    assert found.uncovered == found.back > 3
+    assert (found.false, found.in_time) == (0, found.taken)

@@ -130,6 +130,22 @@ def test_tags_are_read_while_their_bottles_are_in_the_cabinet(store: Store) -> N
     assert bytes.fromhex("e28011700000020d12345678") not in heard()
 
 
+def test_a_tag_behind_a_bottle_is_in_the_cabinet_and_is_hardly_read(store: Store) -> None:
+    items = [item for slot in ("A1", "A2") for item in store.do("state")["state"]["slots"][slot]["items"]]
+    epc = next(item["epc"] for item in items if item["epc"])
+
+    def answers() -> int:
+        return sum(bytes.fromhex(epc) in store.world.tags("fridge") for _ in range(200))
+
+    assert answers() > 180
+    store.do("tag_hide", epc=epc)
+    assert answers() < 40
+    store.do("tag_hide", epc=epc, decibels=80.0)
+    assert answers() == 0
+    store.do("tag_hide", epc=epc, hidden=False)
+    assert answers() > 180
+
+
 def test_units_on_one_line_answer_for_themselves_and_nobody_for_a_stranger(store: Store) -> None:
     line = store.lines["cells"].sim
     assert store.lines["bar-air"].sim.receive(b"") == b""

@@ -62,5 +62,15 @@ async def test_tags_and_weight_tell_one_story_and_what_does_not_fit_is_an_alarm(
         await store.hand.do("tag_remove", zone="fridge", epc=own)
         with_bag = await store.leave()
         assert (cart(with_bag), with_bag["needs_review"]) == ([(RIESLING, 1)], False)
+
+        hidden, *_ = [tag for tag in tags if tag not in (*gone, left)]
+        await store.enter()
+        await store.hand.do("tag_hide", epc=hidden, decibels=80.0)
+        covered = await store.leave()
+        assert (cart(covered), covered["review_reasons"]) == ([], ["tag_without_weight"])
+        await store.enter()
+        await store.hand.do("tag_hide", epc=hidden, hidden=False)
+        after_it = await store.leave()
+        assert (cart(after_it), after_it["needs_review"]) == ([], False)
         heard.gapless()
         assert await store.stop_daemon() == 0

@@ -193,6 +193,31 @@ def test_a_tag_that_leaves_though_no_weight_does_is_an_alarm_and_reviewed(cellar
     assert (alarm.kind, alarm.zone, alarm.details["gtin"], alarm.details["session"]) == ("tag_without_weight", "fridge", GIN, ended.session)
 
 
+def test_a_tag_that_a_bottle_put_before_it_has_hidden_is_back_once_it_is_read_again(cellar: Cellar) -> None:
+    """It went without a weight: somebody looks. Nobody has it, so that it is no stray when it is read again, and is sold as ever."""
+    cellar.enter()
+    assert cellar.leave(GINS[0]).review_reasons == ("tag_without_weight",)
+    assert cellar.shelf() == set(GINS[1:])
+    cellar.enter()
+    cellar.weigh("b", -1420.0)
+    sold = cellar.leave(GINS[1], came=(GINS[0],))
+    assert ([line.tags for line in sold.cart], sold.needs_review) == ([(GINS[1],)], False)
+    assert cellar.shelf() == {GINS[0], *GINS[2:]}
+    cellar.enter()
+    cellar.weigh("b", -1420.0)
+    last = cellar.leave(GINS[0])
+    assert ([line.tags for line in last.cart], last.needs_review) == ([(GINS[0],)], False)
+
+
+def test_of_two_tags_that_went_with_one_bottle_whichever_is_read_again_is_back(cellar: Cellar) -> None:
+    cellar.enter()
+    cellar.weigh("b", -1420.0)
+    ended = cellar.leave(GINS[0], GINS[1])
+    assert ended.review_reasons == ("tag_without_weight",)
+    cellar.comes(GINS[1])
+    assert cellar.shelf() == set(GINS[1:])
+
+
 def test_a_tagged_product_that_leaves_though_all_tags_are_read_is_an_alarm_and_reviewed(cellar: Cellar) -> None:
     cellar.enter()
     cellar.weigh("b", -1420.0)

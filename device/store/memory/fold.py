@@ -159,8 +159,9 @@ def _tag_read(state: State, what: notes.TagRead, record: Record) -> None:
 
 def _tag_gone(state: State, what: notes.TagGone, record: Record) -> None:
     tags = zone_of(state, what.zone).tags
-    if what.missing and what.epc in tags:
-        tags[what.epc].missing, tags[what.epc].supposed = True, what.session is not None
+    if what.missing:
+        tag = tags.setdefault(what.epc, ShelfTag(what.gtin, None))
+        tag.missing, tag.supposed = True, what.session is not None
     else:
         tags.pop(what.epc, None)
     session = _session_of(state, what)
