@@ -113,6 +113,8 @@ class Web:
         else:
             task = group.create_task(self._serve(reader, writer), name="web-connection")
             self._connections.add(task)
+            # Not at the end of the task itself: one that is cancelled before its first step has no end.
+            task.add_done_callback(lambda _: writer.transport.abort())
             task.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,8 +134,6 @@ class Web:
             await exchange.end()
         except OSError as gone:
             log.debug("a client is gone: %s", gone)
-        finally:
-            writer.transport.abort()
 
     def _answer(self, asked: Ask, arrived_at: str) -> Answer:
         if not self._is_ours(asked.headers.get("host", ""), arrived_at):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -280,3 +281,23 @@ async def test_state_json_is_what_the_feed_tells() -> None:
         await watcher.next()
         got = await ask(port_of(page), get("/state.json"))
         assert json.loads(got.body)["topics"] == watcher.topics
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_client_that_comes_as_the_page_ends_is_not_left_hanging(turns: int) -> None:
+    """At whichever turn of the loop that is: before it is accepted, before it is served, or while it is."""
+    loop = asyncio.get_running_loop()
+    page = Web("127.0.0.1:0", furnished())
+    with socket.socket() as client:
+        client.setblocking(False)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(page.run())
+            await seen(lambda: page.port is not None)
+            await loop.sock_connect(client, ("127.0.0.1", port_of(page)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            running.cancel()
+        async with asyncio.timeout(WITHIN_S):
+            with contextlib.suppress(ConnectionResetError):
+                assert await loop.sock_recv(client, 1) == b""
+    assert page.connections == 0
