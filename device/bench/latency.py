@@ -1,8 +1,12 @@
-"""How long after a plate has physically settled a step is told, at each sample rate: of what is taken, put back, and put on unannounced.
+"""How long after a plate has physically settled a step is told, at each sample rate.
+
+Of what is *taken*, *put back* where it was taken, *put elsewhere* in the zone, and *put on* though nothing like it was taken. A step is
+final: the store tells its event in the same turn.
 
 Simulated hands take and put bottles on simulated plates (``firmware_sims.physics``: 5 Hz, damping 0.4; the noise and glitches of the
-recording). A plate has settled when what it would read without noise stays within 1 g of its new weight. Beside it: how many presses of a
-hand (0.2 to 4 kg, up to 4 s) were taken for a weight, how true the errors are that were told, and the optimum of ``latency_optimum``.
+recording). A plate has settled when what it would read without noise stays within 1 g of its new weight. Beside it: how many presses of
+a hand (0.1 to 4 kg, each doubling alike, up to 4 s) were taken for a weight, how true the errors are that were told, and the optimum of
+``latency_optimum``.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from math import sqrt
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from device.bench.latency_optimum import PRESS_G, optimum_s
+from device.bench.latency_optimum import optimum_s
 from device.bench.plot import Panel, figure
 from device.bench.result import Options, Result
 from device.bench.tables import table
@@ -28,14 +32,15 @@ from firmware_sims.physics import Plate
 
 RATES_HZ = (5.0, 10.0, 20.0, 40.0, 60.0, 80.0)
 TARGETS_S = {10.0: 0.5, 80.0: 0.15}
-PICKS, PRESSES = 400, 600
+PICKS, PRESSES = 400, 1000
 QUICK_PICKS, QUICK_PRESSES = 40, 40
+LIGHTEST_PRESS_G, HEAVIEST_PRESS_G = 100.0, 4000.0
 ITEMS_G = (330.0, 500.0, 750.0, 1250.0, 1550.0)
 WITHIN_G = 1.0
 REST_S, LOOK_S, AFTER_S = 8.0, 4.0, 4.0
 
-Kind = Literal["taken", "put back", "put on"]
-KINDS: tuple[Kind, ...] = ("taken", "put back", "put on")
+Kind = Literal["taken", "put back", "put elsewhere", "put on"]
+KINDS: tuple[Kind, ...] = ("taken", "put back", "put elsewhere", "put on")
 
 
 class Task(NamedTuple):
@@ -106,20 +111,24 @@ def measured(task: Task) -> Found:
 def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], float, float]:
     """The steps of one movement, when the plate had settled, and what really changed."""
     chance = Random(f"latency {seed}")
-    plate = Plate(f"latency {seed}")
+    plate, beside = Plate(f"latency {seed}"), Plate(f"beside {seed}")
     plate.rest(chance.uniform(2000.0, 10_000.0))
+    beside.rest(chance.uniform(2000.0, 10_000.0))
     grams = chance.choice(ITEMS_G) * chance.uniform(0.95, 1.05)
     moves_at = REST_S + chance.random()
-    watched_at = moves_at + LOOK_S if kind == "put back" else moves_at
-    doings = [(moves_at, plate.put if kind == "put on" else plate.take)]
-    if kind == "put back":
+    first = {"taken": plate.take, "put back": plate.take, "put elsewhere": beside.take, "put on": plate.put}[kind]
+    doings, watched_at = [(moves_at, first)], moves_at
+    if kind in ("put back", "put elsewhere"):
+        watched_at = moves_at + LOOK_S
         doings.append((watched_at, plate.put))
-    scale, dt, settled_at = _scale(rate_hz), 1 / rate_hz, watched_at
+    awaited, dt, settled_at = Awaited(), 1 / rate_hz, watched_at
+    scale, other = _scale(rate_hz, awaited), _scale(rate_hz, awaited)
     steps: list[WeightStep] = []
     for index in range(round((watched_at + AFTER_S) * rate_hz)):
         at = index * dt
         while doings and doings[0][0] <= at:
             doings.pop(0)[1](grams)
+        other.take(WeightReading("plate", at, (beside.sample(dt),)))
         value = plate.sample(dt)
         if at >= watched_at and abs(plate.path_g - plate.grams) > WITHIN_G:
             settled_at = at + dt / 2
@@ -132,8 +141,9 @@ def _pressed(rate_hz: float, seed: str) -> bool:
     chance = Random(f"press {seed}")
     plate = Plate(f"press {seed}")
     plate.rest(chance.uniform(0.0, 10_000.0))
-    grams, seconds = chance.uniform(PRESS_G, 4000.0), chance.uniform(0.3, 4.0)
-    scale, dt, pressed, stepped = _scale(rate_hz), 1 / rate_hz, False, False
+    grams = LIGHTEST_PRESS_G * (HEAVIEST_PRESS_G / LIGHTEST_PRESS_G) ** chance.random()
+    seconds = chance.uniform(0.3, 4.0)
+    scale, dt, pressed, stepped = _scale(rate_hz, Awaited()), 1 / rate_hz, False, False
     for index in range(round((REST_S + seconds + AFTER_S) * rate_hz)):
         if index * dt >= REST_S and not pressed:
             pressed = True
@@ -143,9 +153,9 @@ def _pressed(rate_hz: float, seed: str) -> bool:
     return stepped
 
 
-def _scale(rate_hz: float) -> ScaleSense:
+def _scale(rate_hz: float, awaited: Awaited) -> ScaleSense:
     layout = StreamScale(id="plate", zone="z", driver="stream", port=parse_port("tcp:192.0.2.10:4001"), rate_hz=rate_hz)
-    return ScaleSense(layout, {1: Calibration(0.0, 1.0)}, "", Awaited())
+    return ScaleSense(layout, {1: Calibration(0.0, 1.0)}, "", awaited)
 
 
 def _figures(found: Found) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 At rest a plate reads a level and its noise. Under a hand it reads a level, its noise, and the hand's tremor as the plate passes it on.
 Both are Gaussian with covariances that are known here, N and N + H: N is the noise that was fitted to the recording, H the tremor of a
-press of ``PRESS_G`` (the lightest that counts) as the simulated plate answers it, measured on a plate without noise. Of two such hypotheses
-about the last n samples the likelihood ratio is the best test there is (Neyman and Pearson, Phil. Trans. A 231, 1933); the level, which
-nobody knows, is taken out by looking at differences. For each n the share of hands that pass is found by drawing, where 95 % of plates at
-rest pass. The optimum is the smallest n with no more false than the detector has, over the tries that a press offers it. It knows
-covariances that no detector knows, and it starts at the very sample at which the plate has settled.
+press of ``PRESS_G`` (as much as the lightest bottle that is put on) as the simulated plate answers it, measured on a plate without
+noise. Of two such hypotheses about the last n samples the likelihood ratio is the best test there is (Neyman and Pearson, Phil. Trans.
+A 231, 1933); the level, which nobody knows, is taken out by looking at differences. For each n the share of hands that pass is found by
+drawing, where 95 % of plates at rest pass. The optimum is the smallest n with no more false than the detector has, over the tries that
+a press offers it. It knows covariances that no detector knows, and it starts at the very sample at which the plate has settled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from random import Random
 
 from firmware_sims.physics import MAD_TO_SD, QUIET, Plate, PlateNature
 
-PRESS_G = 200.0
+PRESS_G = 330.0
 PRESS_S = 2.0
 PRESSES = 60
 PASSES = 0.95
