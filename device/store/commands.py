@@ -10,6 +10,7 @@ from device.domain.calibration import RawLevel
 from device.domain.commands import Command
 from device.domain.effects import Calibrate, ForgetSubject, Reload, Resend
 from device.domain.law import forbids
+from device.domain.layout import Slot
 from device.domain.names import Names
 from device.domain.products import Product
 from device.errors import CommandRefused
@@ -160,8 +161,6 @@ def _set_catalogue(turn: Turn, command: Command, wanted: args.SetCatalogue, cold
 
 
 def _set_planogram(turn: Turn, command: Command, wanted: args.SetPlanogram, cold: ColdStore) -> None:
-    if any(zone.session for zone in turn.state.zones.values()):
-        raise CommandRefused("busy")
     channels = {scale.id: scale.channels for scale in turn.plan.layout.scale}
     plates = [(slot.scale, slot.channel) for slot in wanted.slots]
     ids = [slot.id for slot in wanted.slots]
@@ -171,6 +170,9 @@ def _set_planogram(turn: Turn, command: Command, wanted: args.SetPlanogram, cold
         raise CommandRefused("bad_arguments")
     if _any_forbidden(turn, {gtin for slot in wanted.slots for gtin in slot.products}, turn.plan.products):
         raise CommandRefused("bad_arguments")
+    slots = [Slot.model_validate(slot.model_dump(mode="json")) for slot in wanted.slots]
+    if any(turn.zone(zone).sessions for zone in turn.plan.changed_by(slots)):
+        raise CommandRefused("busy")
     turn.note(PlanogramSet([slot.model_dump(mode="json") for slot in wanted.slots]))
     _done(turn, command, slots=len(ids))
 

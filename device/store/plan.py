@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,10 +55,31 @@ class Plan:
         """The same store with the catalogue and planogram that commands have set since."""
         return Plan(self.layout, self._of_file, state)
 
-    def with_slots_of(self, other: Plan, state: State) -> Plan:
-        """The same store with the slots of another plan, and the products that only that one knows."""
-        layout = self.layout.model_copy(update={"slot": tuple(other.slots.values())})
-        return Plan(layout, {**other._of_file, **self._of_file}, state)
+    def with_slots_of(self, other: Plan, zones: Set[str], state: State) -> Plan:
+        """The same store with the slots that another plan has in these zones, and the products that only that one knows.
+
+        A slot that moves between one of them and another zone stays where it was.
+        """
+        there = (slot for slot in other.slots.values() if slot.scale in self.scale_zone)
+        held = {slot.id: slot for slot in there if other.visited(other.zone_of_slot(slot.id)) in zones}
+        plates = {(slot.scale, slot.channel) for slot in held.values()}
+        free = [
+            slot
+            for slot in self.slots.values()
+            if slot.id not in held and (slot.scale, slot.channel) not in plates and self.visited(self.zone_of_slot(slot.id)) not in zones
+        ]
+        return Plan(self.layout.model_copy(update={"slot": (*held.values(), *free)}), {**other._of_file, **self._of_file}, state)
+
+    def differ(self, other: Plan) -> set[str]:
+        """The visited zones whose slots another plan has otherwise."""
+        return self.changed_by(other.slots.values()) | other.changed_by(self.slots.values())
+
+    def changed_by(self, slots: Iterable[Slot]) -> set[str]:
+        """The visited zones to which these slots would be others than those that are."""
+        wanted = {slot.id: slot for slot in slots}
+        own = [slot for name, slot in self.slots.items() if wanted.get(name) != slot]
+        new = [slot for name, slot in wanted.items() if self.slots.get(name) != slot and slot.scale in self.scale_zone]
+        return {self.visited(self.scale_zone[slot.scale]) for slot in (*own, *new)}
 
     def locks_of(self, zone: str) -> list[Lock]:
         return [lock for lock in self.layout.lock if lock.zone == zone]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Set
 from typing import Any
 
 from device.domain import facts
@@ -70,6 +70,7 @@ class Store:
         self.refused_unsigned = 0
         self._next: tuple[Plan, Trust] | None = None
         self._waiting: Plan | None = None
+        self._held: Set[str] = frozenset()
         self._refusal_told_at: float | None = None
         self._wall_ahead: float | None = None
         self.weigh: Weigh = nobody_weighs
@@ -95,9 +96,8 @@ class Store:
                 niches.clock_moved(turn)
             self._run_timers(turn)
         _STEPS[type(what)](self, turn, what)
-        if self._waiting and not self._anybody_there():
-            plan, self._waiting = self._waiting, None
-            self._adopt(turn, plan.renewed(self.state))
+        if self._waiting and not self._held <= self._visited():
+            self._take_over(turn, self._waiting.renewed(self.state), self._held)
         if type(what) in _MAY_CHANGE_MODES:
             degraded.follow(turn)
             niches.obey_stops(turn)
@@ -108,8 +108,8 @@ class Store:
         return commands.is_here(self.state, self._names, subject)
 
     def replan(self, plan: Plan, trust: Trust) -> None:
-        """Have a new configuration ready, which ``Reloaded`` then puts into force: all of it at once, but the slots, if they have changed,
-        when no session runs. What stands where does not change under anybody's hands.
+        """Have a new configuration ready, which ``Reloaded`` then puts into force: all of it at once, but slots that have changed,
+        each zone's when no session runs there. What stands where does not change under anybody's hands.
         """
         self._next = (plan, trust)
 
@@ -300,10 +300,8 @@ class Store:
     def _reloaded(self, turn: Turn, what: inputs.Reloaded) -> None:
         if self._next:
             plan, self.trust = self._next
-            self._next = self._waiting = None
-            if plan.slots != self.plan.slots and self._anybody_there():
-                self._waiting, plan = plan, plan.with_slots_of(self.plan, self.state)
-            self._adopt(turn, plan)
+            self._next = None
+            self._take_over(turn, plan, plan.differ(self.plan))
         if what.command is None:
             return
         if what.faults:
@@ -311,8 +309,14 @@ class Store:
         else:
             answers.finish(turn, what.command, "done")
 
-    def _anybody_there(self) -> bool:
-        return any(zone.sessions for zone in self.state.zones.values())
+    def _take_over(self, turn: Turn, plan: Plan, changes: Set[str]) -> None:
+        """Put a plan into force, but for the slots of those of the zones that it changes in which somebody is: they wait."""
+        self._held = changes & self._visited()
+        self._waiting = plan if self._held else None
+        self._adopt(turn, plan.with_slots_of(self.plan, self._held, self.state) if self._held else plan)
+
+    def _visited(self) -> set[str]:
+        return {name for name, zone in self.state.zones.items() if zone.sessions}
 
     def _subject_forgotten(self, turn: Turn, what: inputs.SubjectForgotten) -> None:
         if what.reason is None:
@@ -410,6 +414,7 @@ class Store:
 
     def _adopt(self, turn: Turn, plan: Plan) -> None:
         """Put a plan into force: plates of new slots are asked for their weight, and slots that are gone are forgotten."""
+        visits.keep_lines(turn, plan.products)
         before, self.plan = self.plan, plan
         turn.plan = plan
         self._forget_places(turn)

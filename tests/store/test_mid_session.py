@@ -83,6 +83,85 @@ def test_a_visit_is_charged_at_the_prices_it_began_with_and_the_next_at_the_new_
     assert end(shop).total_minor == 1390
 
 
+# --- grams and names ------------------------------------------------------------------------------------------------------------
+
+HEAVIER = {gtin: replace(product, name=f"New {product.name}", grams=product.grams + 100.0) for gtin, product in PRODUCTS.items()}
+HEAVIER_LINES: list[dict[str, Any]] = [
+    {"gtin": gtin, "name": product.name, "grams": product.grams, "grams_sd": product.grams_sd, "price_minor": product.price_minor}
+    for gtin, product in HEAVIER.items()
+]
+
+
+def set_heavier(shop: Shop, how: str) -> None:
+    if how == "reload":
+        reload(shop, products=HEAVIER)
+    else:
+        assert shop.command("set_catalogue", products=HEAVIER_LINES)["status"] == "done"
+
+
+@pytest.mark.parametrize("how", ["reload", "command"])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_visit_goes_on_with_the_grams_and_names_that_it_began_with(shop: Shop, how: str, restarts: bool) -> None:
+    begin(shop)
+    set_heavier(shop, how)
+    if restarts:
+        shop.restart()
+        shop.wake_door_open()
+    shop.weigh("b", -355.0)
+    shop.weigh("a", 1250.0)
+    shop.weigh("a", -1250.0)
+    ended = end(shop)
+    assert [(line.gtin, line.name, line.quantity) for line in ended.cart] == [(RIESLING, "Riesling", 1), (COLA, "Cola", 1)]
+    assert (ended.total_minor, ended.needs_review) == (1540, False)
+    assert shop.state.slots["A"].counts == {RIESLING: 5}
+
+
+@pytest.mark.parametrize("how", ["reload", "command"])
+def test_the_next_visit_has_the_new_grams_and_names(shop: Shop, how: str) -> None:
+    begin(shop)
+    set_heavier(shop, how)
+    end(shop)
+    shop.show()
+    shop.open_door()
+    shop.weigh("b", -455.0)
+    (line,) = end(shop).cart
+    assert (line.gtin, line.name) == (COLA, "New Cola")
+
+
+def test_of_two_changes_within_a_visit_it_sees_neither(shop: Shop) -> None:
+    begin(shop)
+    set_heavier(shop, "command")
+    assert shop.command("set_catalogue", products=CATALOGUE)["status"] == "done"
+    shop.weigh("b", -355.0)
+    assert [line.name for line in end(shop).cart] == ["Riesling", "Cola"]
+
+
+def test_who_comes_into_a_room_after_a_change_has_the_new_lines_and_who_was_there_the_old_ones() -> None:
+    shop = Room(room(max_sessions=2))
+    shop.come_in(sub="anna")
+    shop.weigh("a", -1250.0)
+    set_heavier(shop, "command")
+    shop.come_in(sub="ben")
+    sessions = {session.subject: session for session in shop.state.zones["shop"].sessions}
+    assert set(sessions["anna"].kept) == {RIESLING, COLA}
+    assert sessions["ben"].kept == {}
+    shop.go_out()
+    shop.wait(10)
+    carts = {ended.subject: [line.name for line in ended.cart] for ended in shop.events("session.ended")}
+    assert carts == {"anna": ["Riesling"], "ben": []}
+    shop.folds()
+
+
+def test_a_stricter_age_limit_holds_for_the_next_code_though_a_visit_runs() -> None:
+    shop = Room(room(max_sessions=2))
+    shop.come_in(age=18)
+    shop.command("set_catalogue", products=[line | {"age_limit": 60} for line in HEAVIER_LINES])
+    shop.show(age=40)
+    assert shop.last("access.denied").reason == "under_age"
+    shop.weigh("a", -1250.0)
+    assert shop.last("session.item_taken").gtin == RIESLING
+
+
 # --- slots ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +226,46 @@ def test_hours_and_age_limits_of_a_reload_hold_at_once_though_new_slots_wait() -
     reload(shop, with_slots(shop.layout, A=[COLA]).model_copy(update={"zone": zones}))
     shop.show(age=40)
     assert shop.last("access.denied").reason == "under_age"
+
+
+def two_zones() -> Shop:
+    """Plate c is in the other zone."""
+    plan = layout(age_limit=0)
+    scales = tuple(scale.model_copy(update={"zone": "other"}) if scale.id == "c" else scale for scale in plan.scale)
+    return Shop(plan.model_copy(update={"scale": scales}))
+
+
+def test_slots_of_a_zone_without_a_visit_change_though_there_is_one_elsewhere() -> None:
+    shop = two_zones()
+    begin(shop)
+    reload(shop, with_slots(shop.layout, A=[COLA], C=[GIN]))
+    assert (shop.store.plan.slots["A"].products, shop.store.plan.slots["C"].products) == ((RIESLING,), (GIN,))
+    assert names(end(shop).cart) == [(RIESLING, 1)]
+    assert shop.store.plan.slots["A"].products == (COLA,)
+    shop.folds()
+
+
+def test_a_slot_that_moves_to_another_zone_waits_for_the_visit_where_it_was() -> None:
+    shop = two_zones()
+    begin(shop)
+    slots = tuple(slot.model_copy(update={"scale": {"A": "c", "C": "a"}.get(slot.id, slot.scale)}) for slot in shop.layout.slot)
+    reload(shop, shop.layout.model_copy(update={"slot": slots}))
+    assert shop.store.plan.slots["A"].scale == "a"
+    assert names(end(shop).cart) == [(RIESLING, 1)]
+    assert {name: slot.scale for name, slot in shop.store.plan.slots.items()} == {"A": "c", "B": "b", "C": "a"}
+    shop.folds()
+
+
+def test_slots_by_command_wait_only_for_visits_where_they_change() -> None:
+    shop = two_zones()
+    begin(shop)
+    slots = [slot.model_dump(mode="json") for slot in shop.layout.slot]
+    elsewhere = [slot | ({"products": [COLA]} if slot["id"] == "C" else {}) for slot in slots]
+    assert shop.command("set_planogram", slots=elsewhere)["status"] == "done"
+    here = [slot | ({"products": [COLA]} if slot["id"] == "A" else {}) for slot in elsewhere]
+    assert shop.command("set_planogram", slots=here)["reason"] == "busy"
+    assert names(end(shop).cart) == [(RIESLING, 1)]
+    assert shop.command("set_planogram", slots=here)["status"] == "done"
 
 
 @pytest.mark.parametrize("products", [[COLA], None])

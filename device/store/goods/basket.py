@@ -9,6 +9,7 @@ from device.domain.identification import Identification, Move, Step, Story, TagC
 from device.store import alarms
 from device.store.goods import batches, stock
 from device.store.goods.candidates import on_slot
+from device.store.goods.lines import line
 from device.store.memory.notes import ReviewAdded, StepNoted, StepUnexplained
 from device.store.memory.state import Pick, Session
 from device.store.turn import Turn
@@ -103,11 +104,11 @@ def cart(turn: Turn, session: Session, story: Story) -> tuple[CartLine, ...]:
     for gtin, quantity in quantities(session).items():
         if quantity <= 0:
             continue
-        price = _price(turn, session, gtin)
+        price, product = _price(turn, session, gtin), line(turn, gtin, session)
         lines.append(
             CartLine(
                 gtin=gtin,
-                name=turn.plan.products[gtin].name if gtin in turn.plan.products else gtin,
+                name=product.name if product else gtin,
                 quantity=quantity,
                 unit_price_minor=price,
                 total_minor=price * quantity,
@@ -126,7 +127,7 @@ def _restocked(turn: Turn, session: Session, step: Step) -> None:
     """
     if step.undoes is not None and _restock_undone(turn, session, step, step.undoes):
         return
-    found = turn.identify(abs(step.delta), step.sd, on_slot(turn, step.slot, leaving=step.delta < 0), hand=False)
+    found = turn.identify(abs(step.delta), step.sd, on_slot(turn, step.slot, leaving=step.delta < 0, staff=session), hand=False)
     if found.gtin is None:
         if step.evidence is None:
             review(turn, session, "unexplained_step")
@@ -223,7 +224,7 @@ def _tags(session: Session, move: Move, revises: int | None) -> tuple[str, ...]:
 
 
 def _price(turn: Turn, session: Session, gtin: str) -> int:
-    product = turn.plan.products.get(gtin)
+    product = line(turn, gtin, session)
     return session.prices.get(gtin, product.price_minor if product else 0)
 
 
@@ -261,4 +262,4 @@ def _bits(session: Session, story: Story) -> bool:
 def _unknown_products(turn: Turn, session: Session) -> bool:
     """Whether the session touched a slot of which the catalogue does not know every product."""
     slots = {step.slot for step in session.steps if step.slot in turn.plan.slots}
-    return any(gtin not in turn.plan.products for slot in slots for gtin in turn.plan.slots[slot].products)
+    return any(line(turn, gtin, session) is None for slot in slots for gtin in turn.plan.slots[slot].products)

@@ -9,6 +9,7 @@ batches stand there is part of the uncertainty.
 from __future__ import annotations
 
 from device.domain.identification import BATCH, WEIGHED, Identification
+from device.store.goods.lines import line_at
 from device.store.memory.notes import BatchLearnt
 from device.store.turn import Turn
 
@@ -20,7 +21,7 @@ BOUND_SDS = 3.0
 
 def learn(turn: Turn, slot_id: str, found: Identification, delta: float, sd: float) -> None:
     """Learn from items that were put into a slot of their own; before the count changes."""
-    product = turn.plan.products.get(found.gtin or "")
+    product = line_at(turn, slot_id, found.gtin or "")
     if product is None or found.confidence < SURE or product.gtin not in turn.plan.slots[slot_id].products:
         return
     state = turn.slot(slot_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from device.domain.identification import Belonging, Candidate
+from device.store.goods.lines import line
 from device.store.memory.state import Session
 from device.store.turn import Turn
 
@@ -15,31 +16,35 @@ PRIOR_STRANGER = 0.00001
 them. What is put down where it does not belong is seen when it is."""
 
 
-def on_slot(turn: Turn, slot_id: str, session: Session | None = None, *, leaving: bool = True) -> list[Candidate]:
-    """What stands in a slot, as it was when ``session`` began (None: as it is now), or (not ``leaving``) may come to it."""
-    slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
+def on_slot(
+    turn: Turn, slot_id: str, session: Session | None = None, *, leaving: bool = True, staff: Session | None = None
+) -> list[Candidate]:
+    """What stands in a slot, as it was when ``session`` began (None: as it is now), or (not ``leaving``) may come to it.
+
+    The catalogue is that of the session, or of ``staff``, who fill a slot as it is now.
+    """
+    slot, state, whose = turn.plan.slots[slot_id], turn.slot(slot_id), session or staff
     gone = _moved(session, slot_id)
     found = []
     for gtin in slot.products:
         count = _before(state.counts.get(gtin), gone.get(gtin, 0))
         prior = PRIOR_EMPTY if leaving and session is None and count == 0 else PRIOR_OWN
-        found.append(_candidate(turn, slot_id, gtin, slot.capacity, prior, count, "own"))
+        found.append(_candidate(turn, slot_id, whose, gtin, slot.capacity, prior, count, "own"))
     for gtin in {**state.misplaced, **gone}:
         count = _before(state.misplaced.get(gtin, 0), gone.get(gtin, 0))
         if gtin not in slot.products and count:
-            found.append(_candidate(turn, slot_id, gtin, count, PRIOR_MISPLACED, count, "misplaced"))
+            found.append(_candidate(turn, slot_id, whose, gtin, count, PRIOR_MISPLACED, count, "misplaced"))
     if session is not None:
         known = {candidate.gtin for candidate in found if candidate is not None}
-        found += [
-            _candidate(turn, slot_id, gtin, 1, PRIOR_STRANGER, None, "stranger") for gtin in _around(turn, slot_id) if gtin not in known
-        ]
+        around = [gtin for gtin in _around(turn, slot_id) if gtin not in known]
+        found += [_candidate(turn, slot_id, whose, gtin, 1, PRIOR_STRANGER, None, "stranger") for gtin in around]
     return [candidate for candidate in found if candidate is not None]
 
 
 def _candidate(
-    turn: Turn, slot_id: str, gtin: str, most: int | None, prior: float, count: int | None, belongs: Belonging
+    turn: Turn, slot_id: str, whose: Session | None, gtin: str, most: int | None, prior: float, count: int | None, belongs: Belonging
 ) -> Candidate | None:
-    product = turn.plan.products.get(gtin)
+    product = line(turn, gtin, whose)
     if product is None:
         return None
     batch = turn.slot(slot_id).batches.get(gtin) if belongs == "own" else None

@@ -6,6 +6,7 @@ from typing import Literal
 
 from device.domain.events import StockChanged, StockLow, StockMisplaced, StockOut
 from device.domain.identification import BATCH, WEIGHED
+from device.store.goods.lines import line_at
 from device.store.turn import Turn
 
 Cause = Literal["inferred", "counted", "taken", "returned", "restocked", "unexplained", "gap"]
@@ -75,9 +76,9 @@ def weighed(turn: Turn, slot_id: str) -> int | None:
     whole number well enough.
     """
     slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
-    if len(slot.products) != 1 or state.misplaced or state.grams is None or slot.products[0] not in turn.plan.products:
+    product = line_at(turn, slot_id, slot.products[0])
+    if len(slot.products) != 1 or state.misplaced or state.grams is None or product is None:
         return None
-    product = turn.plan.products[slot.products[0]]
     batch = state.batches.get(product.gtin)
     each = batch.grams if batch else product.grams
     count = round(state.grams / each)
@@ -104,9 +105,9 @@ def reconcile(turn: Turn, slot_id: str) -> None:
     count = weighed(turn, slot_id)
     slot, state = turn.plan.slots[slot_id], turn.slot(slot_id)
     before = state.counts.get(slot.products[0])
-    if count is None or before is None or count == before or slot_id in turn.live.untrusted:
+    product = line_at(turn, slot_id, slot.products[0])
+    if count is None or before is None or count == before or slot_id in turn.live.untrusted or product is None:
         return
-    product = turn.plan.products[slot.products[0]]
     most = max(count, before)
     batch = state.batches.get(product.gtin)
     mean_sd = batch.sd if batch else product.grams_sd * (1 / WEIGHED + BATCH**2) ** 0.5

@@ -20,6 +20,7 @@ from device.domain.facts import InventoryTaken, TagArrived, TagDeparted
 from device.domain.identification import TagCount
 from device.store import alarms
 from device.store.goods import basket
+from device.store.goods.lines import line_at
 from device.store.memory.notes import TagGone, TagRead, TagsOwed, TagsTaken
 from device.store.memory.state import Session
 from device.store.turn import Turn
@@ -260,9 +261,14 @@ def _counted(turn: Turn, zone: str) -> list[str]:
     found: set[str] = set()
     blind: set[str] = set()
     for place in _places(turn, zone):
-        gtins = {product.gtin for product in turn.plan.products_in(place) if product.tagged}
+        gtins = {gtin for slot in turn.plan.slots_of(place) for gtin in slot.products if _is_tagged(turn, slot.id, gtin)}
         (found if place in seen or zone in seen else blind).update(gtins)
     return sorted(found - blind)
+
+
+def _is_tagged(turn: Turn, slot: str, gtin: str) -> bool:
+    product = line_at(turn, slot, gtin)
+    return product is not None and product.tagged
 
 
 def _standing(turn: Turn, zone: str) -> Counter[str]:

@@ -129,6 +129,12 @@ def _session_details(state: State, what: notes.SessionDetails, record: Record) -
         session.jti = what.jti
 
 
+def _lines_kept(state: State, what: notes.LinesKept, record: Record) -> None:
+    session = zone_of(state, what.zone).visitor(what.session)
+    if session:
+        session.kept |= {product.gtin: product for product in what.products}
+
+
 def _visitor(state: State, what: notes.VisitorMoved, record: Record) -> None:
     session = zone_of(state, what.zone).visitor(what.session)
     if session:
@@ -475,6 +481,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.TimerSet: _timer,
     notes.LockOrdered: _lock_ordered,
     notes.SessionDetails: _session_details,
+    notes.LinesKept: _lines_kept,
     notes.VisitorMoved: _visitor,
     notes.WalkedOut: _walked_out,
     notes.ReviewAdded: _review,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, get_args
 
 from device.domain.events import Event, ReviewReason
 from device.domain.moment import Moment
+from device.domain.products import Product
 from device.domain.record import record
 from device.store.memory.state import Phase
 
@@ -50,6 +51,16 @@ class SessionDetails:
     prices: dict[str, int]
     expected: dict[str, dict[str, int | None]]
     jti: str | None = None
+
+
+@record
+class LinesKept:
+    """Lines of the catalogue that a running session goes on with, though others have been set."""
+
+    TYPE: ClassVar[str] = "note.lines_kept"
+    zone: str
+    session: str
+    products: tuple[Product, ...]
 
 
 @record
@@ -342,6 +353,7 @@ Note = (
     | TimerSet
     | LockOrdered
     | SessionDetails
+    | LinesKept
     | VisitorMoved
     | WalkedOut
     | ReviewAdded

@@ -13,6 +13,7 @@ from device.domain.degraded import FaultName, Mode
 from device.domain.events import AlarmKind, Purpose, ReviewReason
 from device.domain.facts import InventoryTaken
 from device.domain.identification import History, Step
+from device.domain.products import Product
 from device.store.memory.history import Interval, Span
 from device.store.memory.tally import Tally
 
@@ -44,7 +45,8 @@ class Session:
     (minor units) hold from the start to the end; ``tags`` maps each EPC that has left to its GTIN, ``brought`` each that has
     come; ``expected`` are the counts of each slot at the start; ``unexplained`` is the evidence of what staff did that no product
     explains. Of a room's visitors, ``inside`` says that the entrance has opened for them, ``leaving`` that they have shown their code at a
-    reader on the way out; ``jti`` is that code's.
+    reader on the way out; ``jti`` is that code's. ``kept`` are
+    lines of the catalogue that have changed since, as they were.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Session:
     jti: str | None = None
     inside: bool = False
     leaving: bool = False
+    kept: dict[str, Product] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

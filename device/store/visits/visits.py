@@ -14,10 +14,11 @@ from device.domain.events import (
     SessionStarted,
 )
 from device.domain.layout import Slot
+from device.domain.products import Product
 from device.store import answers, degraded
 from device.store.cold.statement import statement
 from device.store.goods import basket, expiry, ledger, orders, stock, tags
-from device.store.memory.notes import OrderPickedUp, SessionDetails
+from device.store.memory.notes import LinesKept, OrderPickedUp, SessionDetails
 from device.store.memory.state import Session
 from device.store.turn import Turn
 
@@ -49,6 +50,17 @@ def begin(
     if any(gtin not in turn.plan.products for gtin in started.order_lines):
         basket.review(turn, started, "unknown_product")
     return started
+
+
+def keep_lines(turn: Turn, new: Mapping[str, Product]) -> None:
+    """Have running sessions go on with the lines of the catalogue that are about to change; prices they have already."""
+    for zone in turn.plan.zones:
+        for session in turn.zone(zone).sessions:
+            gtins = {gtin for slot in covered(turn, zone) for gtin in slot.products} | {pick.gtin for pick in session.picks}
+            had = {gtin: turn.plan.products[gtin] for gtin in gtins if gtin in turn.plan.products and gtin not in session.kept}
+            changed = tuple(product for gtin, product in sorted(had.items()) if new.get(gtin) != product)
+            if changed:
+                turn.note(LinesKept(zone, session.id, changed))
 
 
 def finish(turn: Turn, session: Session, reason: EndReason) -> None:
