@@ -172,15 +172,10 @@ def _settle(turn: Turn, session: Session, gtin: str, missed: int, too_much_weigh
 
 def _may_be_hidden(turn: Turn, session: Session, gtin: str) -> None:
     """More tags went than bottles: some may stand there still, hidden by what was put before them. Whichever is read again is back."""
-    home = next((place for place in _places(turn, session.zone) if _reads(turn, place, gtin)), None)
+    read = [place for place in _places(turn, session.zone) if _readers(turn, (place,))]
+    stands = [place for place in read if any(product.gtin == gtin for product in turn.plan.products_in(place))]
     for epc in sorted(epc for epc, tagged in session.tags.items() if tagged == gtin):
-        if home is not None:
-            turn.note(TagGone(home, epc, gtin, missing=True))
-
-
-def _reads(turn: Turn, place: str, gtin: str) -> bool:
-    """Whether a product stands in a zone that has a reader of its own."""
-    return bool(_readers(turn, (place,))) and any(product.gtin == gtin for product in turn.plan.products_in(place))
+        turn.note(TagGone((stands or read)[0], epc, gtin, missing=True))
 
 
 def _admit(turn: Turn, zone: str, fact: TagArrived, gtin: str) -> None:
