@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from device.domain import facts
 from device.domain.kinetic import mean_kinetic
+from device.store import inputs
 from device.store.cold.statement import account
 from device.store.goods import orders
 from device.store.memory.history import FINE, MOST, Span, add, join
@@ -182,6 +184,40 @@ def test_a_short_restart_hides_nothing() -> None:
     shop.wake()
     air(shop, 8.0, 30)
     assert collect(shop).cold_chain.held is True
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_warmth_in_hours_that_the_clock_shows_twice_is_in_the_statement(trusted: bool) -> None:
+    shop = Shop(temperature=WINE)
+    air(shop, 8.0, 4 * 60)
+    shop.moment = replace(shop.moment, wall=shop.moment.wall - 3 * 3600, trusted=trusted)
+    shop.step(inputs.Tick())
+    air(shop, 8.0, 30)
+    air(shop, 15.0, 40)
+    air(shop, 8.0, 30)
+    shop.moment = replace(shop.moment, trusted=True)
+    chain = collect(shop).cold_chain
+    if not trusted:  # it has no label that can be believed
+        assert chain.held is not False
+        return
+    assert (chain.max_celsius, chain.held) == (15.0, False)
+    assert chain.minutes_above == pytest.approx(40, abs=1.5)
+    assert chain.mean_celsius > 8.5
+
+
+def test_goods_that_came_in_a_future_that_the_clock_has_left_have_a_statement_of_all_that_is_known() -> None:
+    shop = Shop(temperature=WINE)
+    air(shop, 8.0, 60)
+    shop.command("count", slot="B", gtin=COLA, count=0)
+    shop.command("count", slot="B", gtin=COLA, count=10)
+    air(shop, 15.0, 40)
+    shop.moment = replace(shop.moment, wall=shop.moment.wall - 3 * 3600)
+    shop.step(inputs.Tick())
+    air(shop, 8.0, 10)
+    chain = collect(shop).cold_chain
+    assert chain.from_ <= chain.to
+    assert (chain.max_celsius, chain.held) == (15.0, False), "nobody can tell where those hours belong, but they were"
+    assert chain.minutes_above == pytest.approx(40, abs=1.5)
 
 
 def test_the_statement_begins_when_the_slot_was_filled_from_nothing() -> None:
