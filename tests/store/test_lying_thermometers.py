@@ -60,7 +60,8 @@ class Watched:
         return shown
 
     def gaps_s(self) -> float:
-        return sum(event.gap_s for event in self.shop.events("temperature.recorded"))
+        gaps_s: list[float] = [event.gap_s for event in self.shop.events("temperature.recorded")]
+        return sum(gaps_s)
 
 
 LIES: dict[str, tuple[Callable[[int], float | None], str]] = {
