@@ -59,6 +59,8 @@ class LazyGroup(click.Group):
 def smartstore() -> None:
     """The edge controller of an unattended store.
 
+    `smartstore demo` shows a whole store without hardware; `smartstore COMMAND --help` says what a command does.
+
     For shell completion put `eval "$(_SMARTSTORE_COMPLETE=bash_source smartstore)"` in ~/.bashrc (zsh_source and fish_source likewise).
     """
 

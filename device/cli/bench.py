@@ -37,7 +37,7 @@ def command() -> None:
 
 
 def _one(name: str) -> click.Command:
-    @click.command(name, help=BENCHMARKS[name])
+    @click.command(name, help=BENCHMARKS[name], short_help=BENCHMARKS[name])
     @click.option("--seed", type=int, default=1, show_default=True, help="Of all that is drawn at random.")
     @click.option("--quick", is_flag=True, help="A smaller sample: for a look, not for figures to quote.")
     @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes at once; default: one a core.")

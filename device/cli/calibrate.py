@@ -49,8 +49,10 @@ LOADED_G = 100.0
 @click.command()
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.argument("slot")
-@click.option("--grams", type=click.FloatRange(min=0, min_open=True), help="The known weight; asked for otherwise.")
-@click.option("--second", type=click.FloatRange(min=0), help="A second known weight, for linearity; 0: none. Asked for otherwise.")
+@click.option("--grams", type=click.FloatRange(min=0, min_open=True), metavar="GRAMS", help="The known weight; asked for otherwise.")
+@click.option(
+    "--second", type=click.FloatRange(min=0), metavar="GRAMS", help="A second known weight, for linearity; 0: none. Asked for otherwise."
+)
 @click.option("--corners/--no-corners", default=None, help="Try the weight in the four corners. Asked otherwise.")
 @click.option(
     "--drift",

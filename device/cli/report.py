@@ -55,7 +55,7 @@ def command(context: click.Context, config: Path, simulated: bool) -> None:
     context.obj = Subject(configuration.layout, of_store(configuration, simulated))
 
 
-@command.command("temperature")
+@command.command("temperature", short_help="The cold-chain record of a zone, or --verify FILE.")
 @click.option("--zone", metavar="ID", help="The zone; needed where several are monitored.")
 @click.option(
     "--from", "start", metavar="TIME", default="7d", show_default=True, help="2026-11-22, 2026-11-22T12:00, or 7d for a week ago."

@@ -72,7 +72,20 @@ class Sending:
         return payload
 
 
-@click.command()
+class ToldCommands(click.Command):
+    """Its help ends with the commands that a store takes, and what each of them needs."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands (in brackets: what may be left out)"):
+            formatter.write_dl([(name, _wants(model)) for name, model in COMMANDS.items()])
+
+
+def _wants(model: type[Arguments]) -> str:
+    fields = [(field.alias or name, field.is_required()) for name, field in model.model_fields.items()]
+    return " ".join(f"{name}=" if required else f"[{name}=]" for name, required in fields) or "-"
+
+
+@click.command(cls=ToldCommands)
 @click.argument("config", type=click.Path(readable=False, path_type=Path))
 @click.argument("name", metavar="NAME")
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
@@ -127,7 +140,7 @@ def command(
 def read_arguments(name: str, pairs: tuple[str, ...]) -> dict[str, Any]:
     """``key=value`` words as the arguments of a command, checked as the store will check them. Raises click.UsageError."""
     if name not in COMMANDS:
-        raise click.UsageError(f"no command {name!r}; there are {', '.join(COMMANDS)}")
+        raise click.UsageError(f"no command {name!r}; there are {', '.join(COMMANDS)}{did_you_mean(name, COMMANDS)}")
     model = COMMANDS[name]
     structured = _structured(model)
     args: dict[str, Any] = {}

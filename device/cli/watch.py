@@ -174,7 +174,13 @@ class Watcher:
         if suffix.startswith("event/"):
             return self._event(root, message, now)
         text = self._level(topic, suffix, message)
+        if suffix.startswith(("zone/", "slot/", "device/")) and self._away(root):
+            text = f"{text} (as last told)" if text else None
         return f"{now:%H:%M:%S}  {words(root)}  {text}" if text else None
+
+    def _away(self, root: str) -> bool:
+        """Whether a store has told that it is away: what stands at the broker is then what it once said."""
+        return self._levels.get(f"{root}/status", {}).get("state") == "offline"
 
     def _split(self, topic: str) -> tuple[str, str, str]:
         parts = topic.split("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from click.testing import CliRunner
 from device.cli import smartstore
 from device.cli.send import read_arguments
 from device.cli.signing import now
-from device.domain.commands import Command, InboundCommand, ZoneAndReason
+from device.domain.commands import COMMANDS, Command, InboundCommand, ZoneAndReason
 from device.domain.jws import SigningKey
 from device.domain.moment import Moment
 from device.store.access.authentication import Challenge, Refusal, Rules, authenticate
@@ -293,6 +294,7 @@ def test_words_become_arguments_by_the_commands_own_model(tmp_path: Path) -> Non
     ("name", "pairs", "words"),
     [
         ("open_sesame", (), "no command 'open_sesame'"),
+        ("unlok", (), 'did you mean "unlock"?'),
         ("unlock", (), "zone: Field required"),
         ("unlock", ("zon=fridge-1",), "zon: Extra inputs"),
         ("unlock", ("zone",), "KEY=VALUE"),
@@ -334,3 +336,10 @@ def test_a_command_that_no_store_reads_is_not_sent(tmp_path: Path, key_file: Pat
     )
     assert result.exit_code == 1
     assert "8192" in result.stderr
+
+
+def test_the_help_names_every_command_and_what_it_needs() -> None:
+    said = CliRunner().invoke(smartstore, ["send", "--help"]).output
+    for told in (r"unlock +zone= \[purpose=\]", r"count +slot= gtin= count=", r"resend +from=", r"reload +-"):
+        assert re.search(told, said)
+    assert all(re.search(rf"^  {name} ", said, re.MULTILINE) for name in COMMANDS)

@@ -222,6 +222,19 @@ def test_numbers_that_are_none_of_a_store_are_repeated_and_no_more(number: objec
     assert sentence_of("session.item_taken", confidence=number).endswith(f", confidence {words(number)}")
 
 
+def test_what_a_store_that_is_away_has_left_at_the_broker_is_not_told_as_new() -> None:
+    watcher = Watcher()
+
+    def told(topic: str, payload: bytes) -> str:
+        return (watcher.line(f"{ROOT}/{topic}", payload, NOW) or "").partition(f"{ROOT}  ")[2]
+
+    assert told("status", b'{"state":"offline"}') == "status: state offline"
+    assert told("device/shelf-a", b'{"state":"online"}') == "device/shelf-a: state online (as last told)"
+    assert told("device/shelf-a", b'{"state":"online"}') == ""
+    assert told("status", b'{"state":"online"}') == "status: state online"
+    assert told("device/shelf-a", b'{"state":"lost"}') == "device/shelf-a: state lost"
+
+
 def test_a_device_that_has_not_spoken_yet_is_starting() -> None:
     watcher, topic = Watcher(), f"{ROOT}/device/shelf-a"
     assert watcher.line(topic, b'{"state":"lost","reason":"starting"}', NOW) == f"12:00:03  {ROOT}  device/shelf-a: starting"
