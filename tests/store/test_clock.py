@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from device.domain import facts
 from device.domain.layout import Layout
 from device.store import inputs
 from device.store.plan import Plan
@@ -223,6 +224,28 @@ def test_a_board_without_a_clock_that_learns_the_time_tells_no_day_twice(shop: S
     assert midnights(shop) == ["11-23T00:00"]
     shop.wait(DAY_S)
     assert midnights(shop)[1:] == ["11-24T00:00"]
+
+
+# --- the record of temperatures -------------------------------------------------------------------------------------------------
+
+COLD: dict[str, Any] = {"temperature": {"min_celsius": 2, "max_celsius": 12, "record_every_s": 300}}
+
+
+@pytest.mark.parametrize("by_s", [5 * HOUR_S, -5 * HOUR_S, 0.0])
+@pytest.mark.parametrize("start", ["2027-03-28T00:00:00+01:00", "2026-10-25T00:00:00+02:00", "2026-11-22T12:00:00+01:00"])
+def test_temperatures_are_recorded_at_their_intervals_whatever_the_clock_does(start: str, by_s: float) -> None:
+    shop = in_rome_at(start, **COLD)
+    for minute in range(6 * 60):
+        shop.fact(facts.TemperatureKnown("t", shop.now, 8.0 + minute % 3 / 16))
+        if minute == 100:
+            set_clock(shop, by_s)
+        shop.wait(60)
+    recorded = shop.events("temperature.recorded")
+    lasted = {datetime.fromisoformat(event.to).timestamp() - datetime.fromisoformat(event.from_).timestamp() for event in recorded}
+    assert (len(recorded), lasted) == (72, {300.0})
+    assert all((event.gap_s, event.samples) == (0.0, 5) for event in recorded[1:])
+    assert shop.events("temperature.excursion_started", "alarm.raised") == []
+    shop.folds()
 
 
 # --- another time zone ----------------------------------------------------------------------------------------------------------
