@@ -6,13 +6,12 @@ microseconds after the line before. Reading is fast because JSON and zlib are: a
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, get_args, get_type_hints
 
 from device.domain.commands import InboundCommand
 from device.domain.layout import Layout
@@ -34,11 +33,16 @@ from device.domain.readings import (
     WeightReading,
 )
 
+if TYPE_CHECKING:
+    from gzip import GzipFile
+
 FORMAT = "smartstore-trace"
 VERSION = 1
 LONGEST_LINE = 16 * 1024 * 1024
 """A keyframe of a store with thousands of used codes has about 1 MB."""
 LEVEL = 6
+GZIP = 31
+"""``wbits`` of zlib for one whole gzip member."""
 
 KINDS: dict[str, type[Any]] = {
     "tag": TagReading,
@@ -122,7 +126,7 @@ def encode_header(header: Header) -> bytes:
         "layout": _plain_layout(header.layout),
         "products": [asdict(product) for product in header.products],
     }
-    return gzip.compress(json.dumps(fields, ensure_ascii=False).encode() + b"\n", LEVEL, mtime=0)
+    return _member(json.dumps(fields, ensure_ascii=False))
 
 
 def decode_header(line: bytes) -> Header:
@@ -153,7 +157,11 @@ def encode(entries: Sequence[Entry], devices: Sequence[str]) -> bytes:
         lines.append(_line(entry, now_us - last_us, places, before))
         last_us = now_us
     text = "\n".join([json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines])
-    return gzip.compress(text.encode() + b"\n", LEVEL, mtime=0)
+    return _member(text)
+
+
+def _member(text: str) -> bytes:
+    return zlib.compress(text.encode() + b"\n", LEVEL, GZIP)
 
 
 def _line(entry: Entry, after_us: int, places: dict[str, int], before: dict[str, tuple[float, ...]]) -> list[Any]:
@@ -186,7 +194,9 @@ def _weight_line(reading: WeightReading, after_us: int, place: int, before: dict
 
 def read_trace(file: BinaryIO) -> Trace:
     """Read a recording, lazily. Raises ValueError where it is none; what its lines hold is checked as they are read."""
-    stream = gzip.GzipFile(fileobj=file)
+    from gzip import GzipFile  # a store writes recordings, and reads none
+
+    stream = GzipFile(fileobj=file)
     try:
         header = decode_header(stream.readline(LONGEST_LINE))
     except (OSError, EOFError, zlib.error) as error:
@@ -195,7 +205,7 @@ def read_trace(file: BinaryIO) -> Trace:
     return Trace(header, _entries(_lines(stream, cut), [device.id for device in header.layout.devices]), cut)
 
 
-def _lines(stream: gzip.GzipFile, cut: list[str]) -> Iterator[bytes]:
+def _lines(stream: GzipFile, cut: list[str]) -> Iterator[bytes]:
     """Lines until the end, however that comes: a recorder that was killed leaves half a member."""
     try:
         while line := stream.readline(LONGEST_LINE):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
-from statistics import median, pstdev
 
 from device.domain.calibration import RawLevel
+from device.domain.median import median
 
 REST_SAMPLES = 8
 RESOLUTION = 2.0
@@ -54,7 +54,9 @@ def noise_of(samples: Sequence[float]) -> Noise:
     least = GLITCH_SIGMAS * robust_sd + RESOLUTION
     neighbours = zip(samples, samples[1:], samples[2:], strict=False)
     glitches = sum(_is_wild(before, sample, after, least) for before, sample, after in neighbours)
-    return Noise(sum(samples) / len(samples), pstdev(samples), middle, robust_sd, glitches)
+    mean = sum(samples) / len(samples)
+    sd = sqrt(sum((sample - mean) ** 2 for sample in samples) / len(samples))
+    return Noise(mean, sd, middle, robust_sd, glitches)
 
 
 def _is_wild(before: float, sample: float, after: float, least: float) -> bool:

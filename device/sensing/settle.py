@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
-from statistics import median
 from typing import NamedTuple
+
+from device.domain.median import median
 
 _QUANTUM_G = 1.0
 """What bought scales may flicker by without moving: one division."""

@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from math import ceil, inf, sqrt
-from statistics import median
 from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
+from device.domain.median import median
 from device.sensing.hand import Awaited, values_wanted
 from device.sensing.pace import Pace
 from device.sensing.settle import TWO_APART, Level, inflation, quick_level, rings, steady_level

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import exp
-from statistics import median
 
 from device.domain.layout import ZoneTemperature
+from device.domain.median import median
 from device.store import alarms
 from device.store.cold.foresight import TURN_CELSIUS, WINDOWS_S, Duty, Forecast, Trend
 from device.store.cold.swing import Swing
