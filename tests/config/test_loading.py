@@ -143,3 +143,8 @@ def test_a_store_without_a_page_does_not_load_it() -> None:
     run = subprocess.run([sys.executable, "-c", "import sys, device.app; print(*sys.modules)"], capture_output=True, text=True, check=True)
     assert "device.app.app" in run.stdout.split()
     assert not {"device.web", "h11", "pymodbus"} & set(run.stdout.split())
+
+
+def test_a_store_carries_no_modules_that_it_does_not_use() -> None:
+    run = subprocess.run([sys.executable, "-c", "import sys, device.app; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    assert not {"ctypes", "gzip", "statistics", "aiomqtt", "gpiozero", "multiprocessing"} & set(run.stdout.split())
