@@ -113,7 +113,7 @@ def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], flo
     chance = Random(f"latency {seed}")
     plate, beside = Plate(f"latency {seed}"), Plate(f"beside {seed}")
     plate.rest(chance.uniform(2000.0, 10_000.0))
-    beside.rest(chance.uniform(2000.0, 10_000.0))
+    beside.rest(6000.0)
     grams = chance.choice(ITEMS_G) * chance.uniform(0.95, 1.05)
     moves_at = REST_S + chance.random()
     first = {"taken": plate.take, "put back": plate.take, "put elsewhere": beside.take, "put on": plate.put}[kind]
