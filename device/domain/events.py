@@ -385,8 +385,8 @@ class StockLine:
     """One product in one slot, over a day.
 
     ``sold`` are units that somebody was charged for or that were handed out, ``counted`` corrections by a count, ``shrink`` units that left
-    otherwise (negative: turned up). Where both are known,
-    ``count`` is ``opening - sold + restocked + counted - shrink``.
+    otherwise (negative: turned up), ``strayed`` units that went to slots that are not theirs (negative: that left them again, sold or put
+    right). Where both are known, ``count`` is ``opening - sold + restocked + counted - shrink - strayed``.
     ``days_of_cover``: how long ``count`` lasts at the mean rate of the last 28 reports; None where nothing was sold. ``misplaced``: what
     stands in the slot and belongs elsewhere.
     """
@@ -402,6 +402,7 @@ class StockLine:
     shrink: int
     misplaced: int
     days_of_cover: float | None
+    strayed: int = 0
 
 
 @record

@@ -86,9 +86,10 @@ def _line(turn: Turn, slot: str, gtin: str, capacity: int) -> StockLine:
         capacity=capacity,
         opening=flow.opening,
         sold=flow.sold,
-        restocked=flow.moved.get("restocked", 0),
-        counted=sum(units for cause, units in flow.moved.items() if cause in ("counted", "inferred")),
+        restocked=flow.came("restocked"),
+        counted=flow.came("counted", "inferred"),
         shrink=flow.shrunk,
+        strayed=sum(flow.strayed.values()),
         misplaced=sum(state.misplaced.values()),
         days_of_cover=_days_of_cover(turn, turn.plan.zone_of_slot(slot), count, flow),
     )

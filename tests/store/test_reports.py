@@ -121,6 +121,33 @@ def test_what_left_with_the_door_shut_is_shrink(shop: Shop) -> None:
     assert (line.opening, line.sold, line.shrink, line.count) == (6, 0, 1, 5)
 
 
+def flow(line: Any) -> tuple[int, int, int, int, int, int]:
+    return line.opening, line.sold, line.restocked, line.shrink, line.strayed, line.count
+
+
+def test_what_is_put_back_on_another_slot_is_sold_when_somebody_buys_it_there(shop: Shop) -> None:
+    visit(shop, ("a", -1250.0), ("b", 1250.0))
+    shop.wait(12 * HOUR_S)
+    assert flow(account(shop, "A", RIESLING)) == (6, 0, 0, 0, 1, 5)
+    assert account(shop, "A", RIESLING).days_of_cover is None
+    assert account(shop, "B", COLA).misplaced == 1
+    visit(shop, ("b", -1250.0))
+    shop.wait(DAY_S)
+    assert flow(account(shop, "A", RIESLING)) == (5, 1, 0, 0, -1, 5)
+    assert account(shop, "B", COLA).misplaced == 0
+    shop.folds()
+
+
+@pytest.mark.parametrize("purpose", ["shop", "restock"])
+def test_what_is_put_right_again_was_neither_sold_nor_brought(shop: Shop, purpose: str) -> None:
+    visit(shop, ("a", -1250.0), ("b", 1250.0))
+    shop.wait(12 * HOUR_S)
+    visit(shop, ("b", -1250.0), ("a", 1250.0), purpose=purpose)
+    shop.wait(DAY_S)
+    assert flow(account(shop, "A", RIESLING)) == (5, 0, 0, 0, -1, 6)
+    shop.folds()
+
+
 def test_a_count_is_its_own_cause(shop: Shop) -> None:
     shop.command("count", slot="A", gtin=RIESLING, count=4)
     shop.wait(12 * HOUR_S)
@@ -160,6 +187,7 @@ MOVES = st.lists(
         st.tuples(st.just("buy"), st.sampled_from(["a", "b"])),
         st.tuples(st.just("restock"), st.sampled_from(["a", "b"])),
         st.tuples(st.just("steal"), st.sampled_from(["a", "b"])),
+        st.tuples(st.just("stray"), st.sampled_from(["a"])),
         st.tuples(st.just("wait"), st.sampled_from(["3600", "40000"])),
         st.tuples(st.just("count"), st.sampled_from(["3", "9"])),
     ),
@@ -181,6 +209,8 @@ def test_every_account_adds_up(moves: list[tuple[str, str]]) -> None:
             case "steal":
                 if shop.plates[what] > GRAMS[what]:
                     shop.weigh(what, -GRAMS[what])
+            case "stray":
+                visit(shop, (what, -GRAMS[what]), ("b", GRAMS[what]))
             case "wait":
                 shop.wait(float(what))
             case "count":
@@ -190,7 +220,7 @@ def test_every_account_adds_up(moves: list[tuple[str, str]]) -> None:
     for report in (event for event in shop.events("stock.reported") if event.zone == "fridge"):
         for line in report.lines:
             if line.opening is not None and line.count is not None:
-                assert line.count == line.opening - line.sold + line.restocked + line.counted - line.shrink
+                assert line.count == line.opening - line.sold + line.restocked + line.counted - line.shrink - line.strayed
             place = (line.slot, line.gtin)
             assert before.get(place, line.opening) == line.opening
             before[place] = line.count
@@ -215,7 +245,7 @@ def whole_account(shop: Shop, slot: str = "A", gtin: str = RIESLING) -> Any:
     reports = [event for event in shop.events("stock.reported") if event.zone == "fridge"]
     lines = [line for report in reports for line in report.lines if (line.slot, line.gtin) == (slot, gtin)]
     for line in lines:
-        assert line.count == line.opening - line.sold + line.restocked + line.counted - line.shrink
+        assert line.count == line.opening - line.sold + line.restocked + line.counted - line.shrink - line.strayed
     assert all(later.opening == earlier.count for earlier, later in pairwise(lines))
     return lines[0].opening, sum(line.sold for line in lines), sum(line.restocked for line in lines), lines[-1].count
 

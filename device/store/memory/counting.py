@@ -29,6 +29,8 @@ def count(tally: Tally, record: Record, shopping: bool) -> None:
                 _interest(tally, what.zone, line.gtin, record).sold += line.quantity
         case events.StockChanged():
             _flowed(tally, what)
+        case events.StockMisplaced():
+            _strayed(tally, what)
         case events.ShelfEngagement():
             tally.interest.pop(what.zone, None)
             tally.since[what.zone] = record.moment.wall
@@ -46,6 +48,7 @@ def count(tally: Tally, record: Record, shopping: bool) -> None:
         case notes.Forgotten():
             for slot in what.slots:
                 tally.flows.pop(slot, None)
+            tally.homes = {gtin: slot for gtin, slot in tally.homes.items() if slot not in what.slots}
             for zone in what.zones:
                 for memory in (tally.interest, tally.since, tally.reported, tally.lengths_s, tally.reported_at):
                     memory.pop(zone, None)
@@ -79,9 +82,17 @@ def _flowed(tally: Tally, what: events.StockChanged) -> None:
     """A count that becomes known, or unknown, starts a new flow: there is nothing to add it to."""
     flow = tally.flows.setdefault(what.slot, {}).setdefault(what.gtin, Flow(what.before))
     if what.count is None or what.before is None:
-        flow.opening, flow.moved = what.count, {}
+        flow.opening, flow.moved, flow.strayed = what.count, {}, {}
         return
+    tally.homes[what.gtin] = what.slot
     flow.moved[what.reason] = flow.moved.get(what.reason, 0) + what.count - what.before
+
+
+def _strayed(tally: Tally, what: events.StockMisplaced) -> None:
+    """Units that were put on a slot that is not theirs are not sold, nor gone; nor have they come when they leave it."""
+    flow = tally.flows.get(tally.homes.get(what.gtin, ""), {}).get(what.gtin)
+    if flow is not None and flow.opening is not None:
+        flow.strayed[what.reason] = flow.strayed.get(what.reason, 0) + (what.count or 0) - (what.before or 0)
 
 
 def _reported(tally: Tally, what: events.StockReported, record: Record) -> None:
@@ -93,7 +104,7 @@ def _reported(tally: Tally, what: events.StockReported, record: Record) -> None:
     for line in what.lines:
         flow = tally.flows.setdefault(line.slot, {}).setdefault(line.gtin, Flow())
         flow.sold_days = [*flow.sold_days, flow.sold][-SALES_DAYS:]
-        flow.opening, flow.moved = line.count, {}
+        flow.opening, flow.moved, flow.strayed = line.count, {}, {}
 
 
 def _times(tally: Tally) -> Iterator[list[float]]:

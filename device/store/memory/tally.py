@@ -22,21 +22,27 @@ class Interest:
 class Flow:
     """A product's count in a slot since the last report: what it was then, and the net change by cause.
 
-    ``sold_days`` are the units sold in each report's time before, the oldest first.
+    ``strayed`` is by how many of its units more stand in slots that are not theirs, by cause; ``sold_days`` are the units sold in each
+    report's time before, the oldest first.
     """
 
     opening: int | None = None
     moved: dict[str, int] = field(default_factory=dict)
     sold_days: list[int] = field(default_factory=list)
+    strayed: dict[str, int] = field(default_factory=dict)
+
+    def came(self, *causes: str) -> int:
+        """Units that came into the store by these causes, less those that left it: what went to another slot has done neither."""
+        return sum(moved.get(cause, 0) for moved in (self.moved, self.strayed) for cause in causes)
 
     @property
     def sold(self) -> int:
-        return -self.moved.get("taken", 0) - self.moved.get("returned", 0)
+        return -self.came("taken", "returned")
 
     @property
     def shrunk(self) -> int:
         """Units that left without anybody being charged, less those that turned up again."""
-        return -self.moved.get("unexplained", 0) - self.moved.get("gap", 0)
+        return -self.came("unexplained", "gap")
 
 
 @dataclass(slots=True)
@@ -58,6 +64,8 @@ class Tally:
     lengths_s: dict[str, list[float]] = field(default_factory=dict)
     reported_at: dict[str, float] = field(default_factory=dict)
     began_at: float | None = None
+    homes: dict[str, str] = field(default_factory=dict)
+    """The slot of each product from which it was last taken, or to which it came: that is where it has strayed from."""
 
     def running_s(self, zone: str, now: float) -> float:
         """How long the time has been for which a zone's next report will account."""
