@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -65,10 +66,13 @@ def smartstore() -> None:
     """
 
 
-def main() -> None:
-    """The console script, and the outermost frame: errors that we know become a line and an exit status, all others a traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script, and the outermost frame: errors that we know become a line and an exit status, all others a traceback.
+
+    ``arguments``: the words behind the program's name; None: those of the command line.
+    """
     try:
-        smartstore(prog_name="smartstore")
+        smartstore(arguments, prog_name="smartstore")
     except ConfigError as error:
         from device.cli.output import folded
 

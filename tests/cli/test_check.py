@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.cli.typed import Typed, typed
 from tests.config.sample import written
 
 
-def check(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "device", "check", str(path), *options], capture_output=True, text=True, check=False)
+def check(path: Path, *options: str) -> Typed:
+    return typed("check", path, *options)
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -54,9 +54,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cabinet.toml"
 
 
-@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("words", [("check",), ("journal", "show")])
-def test_lines_fit_a_narrow_terminal_and_lose_nothing(store: Path, words: tuple[str, ...], columns: int) -> None:
+def test_lines_fit_a_narrow_terminal_and_lose_nothing(store: Path, words: tuple[str, ...]) -> None:
+    columns = 60
     said = _on_a_terminal(columns, words[0], str(store), *words[1:])
     lines = said.splitlines()
     assert all(len(line) <= columns or " " not in line.strip() for line in lines), "but for words that are longer themselves"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from device.domain.commands import COMMANDS, Command, InboundCommand, ZoneAndRea
 from device.domain.jws import SigningKey
 from device.domain.moment import Moment
 from device.store.access.authentication import Challenge, Refusal, Rules, authenticate
+from tests.cli.typed import Typed, typed
 from tests.mosquitto import Mosquitto
 
 KEY = SigningKey(bytes(range(32)))
@@ -108,14 +108,9 @@ async def open_store(port: int, store: Store, *, status: bool = True) -> AsyncIt
         serving.cancel()
 
 
-async def run(*words: object) -> tuple[int, str, str]:
-    """The command as a process of its own: exit status, standard output, standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "device", "send", *map(str, words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+async def run(*words: object) -> Typed:
+    """The command beside this loop, in which broker and store live: exit status, standard output, standard error."""
+    return await asyncio.to_thread(typed, "send", *words)
 
 
 @pytest.mark.parametrize("protocol", [5, 4])
