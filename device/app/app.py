@@ -41,6 +41,7 @@ from device.uplink import Outbox, Uplink, discovery
 from device.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from device.engine.veil import Veil
     from device.web import Web
 
 log = logging.getLogger("smartstore")
@@ -104,7 +105,8 @@ class App:
             stop_within_s=FAREWELL_WITHIN_S,
         )
         tapped = socket_of(layout.journal.path)
-        self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime, self._forget)
+        self._tap = Tap(tapped, self._describe, self._keyframe, self._hand_over, lambda: clock.now().uptime, self._forget, self._veiled)
+        self._veil: Veil | None = None
         self._group: asyncio.TaskGroup | None = None
         self._forgetting: asyncio.Task[None] | None = None
         self._watchdog = Watchdog(("engine",))
@@ -268,8 +270,22 @@ class App:
             simulated=self._simulated,
             layout=plan.layout,
             products=tuple(plan.products.values()),
-            keys=public_keys_of(self._configuration),
+            keys=public_keys_of(self._configuration) | self._keys_of_recordings(),
         )
+
+    def _keys_of_recordings(self) -> dict[str, list[str]]:
+        """Codes are written down anew, so those who signed them have no part in it; commands are where they name a person."""
+        own = [self._veiled().public_pem]
+        return {"entry": own, "command": public_keys_of(self._configuration)["command"] + own}
+
+    def _veiled(self) -> Veil:
+        """Made when somebody first records."""
+        if self._veil is None:
+            from device.engine.veil import Veil
+
+            store = self._core.store
+            self._veil = Veil(self._recovered.journal.names, store.state, lambda: store.trust)
+        return self._veil
 
     def _keyframe(self) -> Keyframe:
         return keyframe(self._core, self._clock.now().uptime)

@@ -82,7 +82,7 @@ def _as_configured(header: Header, config: Path) -> Header:
     if [device.id for device in configuration.layout.devices] != recorded:
         raise ValueError(f"{config} has other devices than the recording, which has {', '.join(recorded)}")
     products = tuple(configuration.products.values())
-    return replace(header, layout=configuration.layout, products=products, keys=public_keys_of(configuration))
+    return replace(header, layout=configuration.layout, products=products)  # codes were written down by keys of the recording's own
 
 
 def _of_csv(file: BinaryIO, config: Path | None, scale: str | None) -> Trace:

@@ -17,10 +17,10 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from device.domain.commands import InboundCommand
-from device.domain.readings import Reading
+from device.domain.readings import CodeReading, Reading
 from device.recording.ring import MOST_BYTES, MOST_MINUTES, Ring
 from device.recording.trace import Entry, Header, Keyframe, Taken, encode, encode_header
 
@@ -34,6 +34,19 @@ LONGEST_REQUEST = 1024
 
 Forget = Callable[[str, Callable[[str | None], None]], None]
 """Begins to forget a person. What it is given is told at the end why they are not forgotten, None: they are."""
+
+
+class Veiling(Protocol):
+    """What stands between the devices and a recording: nothing is written down that names a person."""
+
+    def begin(self) -> None:
+        """A keyframe is written."""
+        ...
+
+    def reading(self, reading: Reading) -> Reading: ...
+
+    def command(self, command: InboundCommand) -> InboundCommand: ...
+
 
 Attach = Callable[[bool], None]
 """Asks for readings and commands to be handed over from now on, or no longer."""
@@ -60,6 +73,7 @@ class Tap:
         attach: Attach,
         now: Callable[[], float],
         forget: Forget,
+        veil: Callable[[], Veiling],
     ) -> None:
         self._path = path
         self._describe = describe
@@ -67,6 +81,7 @@ class Tap:
         self._attach = attach
         self._now = now
         self._forget = forget
+        self._veil = veil
         self._server: asyncio.Server | None = None
         self._connected: set[_Listener] = set()
         self._listeners: set[_Listener] = set()
@@ -127,13 +142,14 @@ class Tap:
 
     def readings(self, readings: Sequence[Reading]) -> None:
         """Readings, as they are put into the inbox."""
-        self._waiting.extend(readings)
+        veil = self._veil()
+        self._waiting.extend([veil.reading(reading) if type(reading) is CodeReading else reading for reading in readings])
         if len(self._waiting) > MOST_WAITING:
             self.flush()
 
     def command(self, command: InboundCommand) -> None:
         """A command, as it is put into the inbox."""
-        self._waiting.append(Taken(self._now(), command))
+        self._waiting.append(Taken(self._now(), self._veil().command(command)))
 
     def flush(self) -> None:
         """Encode what waits; once a second."""
@@ -151,8 +167,12 @@ class Tap:
 
     def _begin_segment(self) -> None:
         if self._ring is not None:
-            keyframe = self._keyframe()
+            keyframe = self._new_keyframe()
             self._ring.put(encode([keyframe], self._devices), keyframe.at, keyframe=True)
+
+    def _new_keyframe(self) -> Keyframe:
+        self._veil().begin()
+        return self._keyframe()
 
     # What listeners ask for
 
@@ -176,11 +196,11 @@ class Tap:
         listener.tell(b'{"ok": true}\n' + encode_header(self._describe()))
         self._devices = self._names()
         if last_s and self._ring is not None:
-            keyframe = self._keyframe()
+            keyframe = self._new_keyframe()
             for member in self._ring.since(keyframe.at - last_s):
                 listener.tell(member)
         else:
-            listener.tell(encode([self._keyframe()], self._devices))
+            listener.tell(encode([self._new_keyframe()], self._devices))
         if request.get("stream"):
             self._listeners.add(listener)
             self._see_to_it()

@@ -9,15 +9,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from device.domain.commands import InboundCommand
-from device.domain.readings import Reading, WeightReading
+from device.domain.jws import Keyring
+from device.domain.readings import CodeReading, Reading, WeightReading
+from device.engine.veil import Veil
+from device.journal.aliases import Names
 from device.recording import Entry, Keyframe, Taken, read_trace
 from device.recording import tap as tapping
 from device.recording.ring import Ring
 from device.recording.tap import Tap, socket_of
+from device.store.access import authentication, codes
+from device.store.memory.state import State
+from device.store.store import Trust
 from tests.recording.recordings import header, layout
 
 PLAN = layout(1, 1)
@@ -31,8 +38,11 @@ class Daemon:
         self.now = 100.0
         self.keyframes = 0
         self.forgotten: list[str] = []
+        none = Keyring.of(())
+        trust = Trust(codes.Rules("test-01", ZoneInfo("UTC"), none), authentication.Rules("test-01", "smartstore/test-01", none))
+        self.veil = Veil(Names(bytes(32)), State(), lambda: trust)
         self.path = socket_of(folder / "journal.db")
-        self.tap = Tap(self.path, lambda: header(PLAN), self.keyframe, self.attach, lambda: self.now, self.forget)
+        self.tap = Tap(self.path, lambda: header(PLAN), self.keyframe, self.attach, lambda: self.now, self.forget, lambda: self.veil)
 
     def keyframe(self) -> Keyframe:
         self.keyframes += 1
@@ -223,6 +233,17 @@ def test_a_ring_never_has_more_than_its_bytes() -> None:
         ring.put(bytes(100_000), 30.0 * number + 1, keyframe=False)
     assert ring.size <= 8 * 1024 * 1024 + 100_003
     assert ring.since(0.0)[0] == b"key"
+
+
+async def test_what_was_shown_at_a_reader_is_written_down_behind_the_veil(tmp_path: Path) -> None:
+    async with open_daemon(tmp_path) as daemon:
+        _, reader, writer = await daemon.ask(stream=True)
+        daemon.tap.readings([CodeReading("board-0", 100.0, "04A2B9C1")])
+        daemon.tap.command(InboundCommand("forget", b'{"args": {"subject": "anna.abendstern"}}'))
+        written = await rest_of(reader, writer)
+        shown = [entry.text for entry in written if isinstance(entry, CodeReading)]
+        assert shown == [daemon.veil.code("04A2B9C1")] != ["04A2B9C1"]
+        assert not any("anna" in repr(entry) for entry in written)
 
 
 async def test_who_is_forgotten_by_way_of_the_tap_is_no_longer_in_what_it_has_kept(tmp_path: Path) -> None:
