@@ -46,7 +46,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            from device.config.faults import did_you_mean
+
+            ctx.fail(f"no command {cmd_name!r}{did_you_mean(cmd_name, COMMANDS)}")
         command: click.Command = importlib.import_module(f"device.cli.{cmd_name}").command
         return command
 

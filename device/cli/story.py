@@ -46,7 +46,7 @@ class Teller:
 
     def say(self, text: str) -> None:
         """A sentence of the demo's own."""
-        say(self._as_json, fitted(text, "  "), says=text)
+        say(self._as_json, text, says=text)
 
     def person(self, name: str, does: str) -> None:
         """What somebody does."""

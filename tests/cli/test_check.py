@@ -112,3 +112,9 @@ def test_two_names_that_are_not_there_are_two_faults(tmp_path: Path) -> None:
         tmp_path, ('zone = "fridge"\ndriver = "r200"', 'zone = "fidge"\ndriver = "r200"'), ('["room", "fridge"]', '["room", "ridge"]')
     )
     assert [line.partition(":")[0] for line in check(path).stderr.splitlines()] == ["rfid[0].zone", "input[0].zones[1]"]
+
+
+def test_a_mistyped_command_is_told_with_the_one_that_is_meant() -> None:
+    run = typed("chek", "store.toml")
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1] == "Error: no command 'chek'; did you mean \"check\"?"
