@@ -12,10 +12,11 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from device.domain.port import Parity, SerialAddress
+from device.domain.record import record
 from device.errors import DeviceGone
 from device.ports.serial import SerialPort
 from device.wire import gm65, modbus, mt_sics, r200, shelf_board, stream, uhfreader18
@@ -33,7 +34,7 @@ MODBUS_LINES: tuple[tuple[int, Parity], ...] = ((9600, "N"), (9600, "E"), (19_20
 The last one has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """A device that answered. ``kind`` and ``driver`` as in the configuration, ``settings`` what else belongs there, ``words`` its own."""
 

@@ -7,19 +7,19 @@ The name of the entry point is that of the driver, with a dot in it so that it c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import BaseModel
 
 from device.domain.layout import Kind
+from device.domain.record import record
 from device.drivers.driver import Driver
 
 GROUP = "smartstore.drivers"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForeignDriver:
     """What a package offers. ``options`` is the model that ``[….options]`` of the configuration is checked with."""
 

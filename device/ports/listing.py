@@ -10,11 +10,11 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from serial.tools import list_ports
 
+from device.domain.record import record
 from device.ports.refusal import no_permission
 
 SYSFS = Path("/sys/bus/w1/devices")
@@ -25,7 +25,7 @@ _CHIP_INFO = 0x8044B401
 _CHIP = struct.Struct("32s32sI")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SerialPortSeen:
     """One serial port. ``name`` is the path to configure; ``why`` says why it is not the one under ``by-id``, empty where it is."""
 
@@ -36,7 +36,7 @@ class SerialPortSeen:
     serial: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChipSeen:
     """One GPIO chip; ``problem`` where it could not be looked at."""
 

@@ -10,7 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, get_args, get_type_hints
 
 from device.domain.commands import InboundCommand
@@ -32,6 +32,7 @@ from device.domain.readings import (
     TemperatureReading,
     WeightReading,
 )
+from device.domain.record import record
 
 if TYPE_CHECKING:
     from gzip import GzipFile
@@ -90,7 +91,7 @@ class Taken(NamedTuple):
 Entry = Reading | Keyframe | Taken
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """Whose recording it is: the store as configured, and its clocks when the recording began.
 

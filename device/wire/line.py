@@ -7,15 +7,15 @@ How long a line may wait for its end is the driver's affair: a codec holds no cl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from device.domain.record import record
 from device.wire.lines import Lines
 from device.wire.noise import LIMIT, Noise
 
 _CODE = re.compile(rb"[\x20-\x7e]{4,4096}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """A code as read."""
 

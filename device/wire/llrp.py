@@ -11,13 +11,13 @@ Sources: EPCglobal Low Level Reader Protocol 1.1 (chapter 16, binary encoding; 1
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from llrpkit.exceptions import MessageDecodeError
 from llrpkit.inventory import TagReport, build_rospec
 from llrpkit.protocol import decode_message, enums, messages, params
 
+from device.domain.record import record
 from device.wire.noise import Noise
 
 HEADER = 10
@@ -32,7 +32,7 @@ _TYPE_BITS = 0x3FF
 _RESERVED_BITS = 0xE000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tag:
     """One tag seen by one antenna."""
 
@@ -41,28 +41,28 @@ class Tag:
     rssi_dbm: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tags:
     """What a reader reports unasked."""
 
     tags: tuple[Tag, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """The reader's word on a new connection: empty where it is welcome, else why not."""
 
     refusal: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alive:
     """A sign of life, to be answered."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """To the request of this ``number``: ``refusal`` empty where it was done. ``who`` only of the reader's capabilities."""
 
@@ -72,12 +72,12 @@ class Answer:
     who: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stopped:
     """The inventory has ended without being told to."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trouble:
     """Something that the reader says of itself or of one antenna; empty ``text``: that antenna is well again."""
 
@@ -85,12 +85,12 @@ class Trouble:
     antenna: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closing:
     """The reader hangs up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Other:
     """A sound message that is of no use here."""
 

@@ -11,7 +11,7 @@ makes sense.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from device.domain.record import record
 
 LIMIT = 4096
 """The most bytes that a codec holds back while it waits for the rest of a message: 0.36 s of a line at 115 200 baud."""
@@ -20,7 +20,7 @@ ENOUGH = 16
 """Fewer bytes than this are not judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noise:
     """Consecutive bytes that were dropped."""
 

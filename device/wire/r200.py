@@ -10,8 +10,8 @@ Sources: Magicrf M100 firmware manual; electron.id EL-UHF-RMT01 protocol; EPC Ge
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 
+from device.domain.record import record
 from device.wire.noise import Noise
 
 MARK = 0xBB
@@ -24,7 +24,7 @@ LONGEST = 256
 """Parameters longer than this are no frame: an EPC has at most 62 bytes, and the longest text about 40."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tag:
     """One tag seen. ``pc`` is the protocol control word, ``epc`` as on the air."""
 
@@ -33,19 +33,19 @@ class Tag:
     epc: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoTag:
     """A round ended and no tag was read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The module's no."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A response to ``command``."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from binascii import crc_hqx
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from device.domain.record import record
 from device.wire.noise import Noise
 
 SYNC = b"\xa5\x5a"
@@ -33,7 +33,7 @@ _STATUS = struct.Struct("<hHHI")
 _COUNTS = tuple(struct.Struct(f"<{channels}i") for channels in range(CHANNELS + 1))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hello:
     """Who the board is: sent at power-up and when asked."""
 
@@ -54,14 +54,14 @@ class Samples(NamedTuple):
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """To ``configure``: ``DONE``, ``BAD_VALUE`` or ``BUSY``."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """Every 10 s: how the board itself is doing."""
 

@@ -13,14 +13,14 @@ Sources: A&D EK-L p. 28, GC p. 51, AD-4404 p. 80; CAS NT-200 p. 48, CI-600D p. 7
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from device.domain.record import record
 from device.wire.lines import Lines
 from device.wire.noise import Noise
 from device.wire.weighing import OutOfRange, Refused, Weight
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotGross:
     """A good line that is no weight on the plate: the tare itself, a status without a weight."""
 

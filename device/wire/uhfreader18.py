@@ -17,8 +17,8 @@ Sources: UHFReader18 user's manual V2.0, sections 2 to 5 and 8; UR series user m
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 
+from device.domain.record import record
 from device.wire.noise import Noise
 
 INVENTORY, SINGLE, INFO, REPORT = 0x01, 0x0F, 0x21, 0xEE
@@ -32,7 +32,7 @@ SHORTEST, LONGEST = 6, 256
 _LONGEST_EPC = 62
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tags:
     """What an inventory has found. ``over``: the inventory has ended; else more of its answer follows."""
 
@@ -40,7 +40,7 @@ class Tags:
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """Who the reader is. An inventory takes at most ``scan_s``."""
 
@@ -49,14 +49,14 @@ class Identity:
     scan_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """Said unasked, in scan mode: a tag, or None as a sign of life."""
 
     epc: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The reader's no to ``command``, with its own word for why."""
 
@@ -64,7 +64,7 @@ class Failed:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Done:
     """Any other answer."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from device.domain.record import record
 
 GRAMS = {"g": 1.0, "kg": 1000.0, "mg": 0.001, "t": 1e6, "lb": 453.59237, "oz": 28.349523125}
 """Grams in one of each unit. Pound and ounce are avoirdupois (international yard and pound agreement of 1959)."""
@@ -23,14 +24,14 @@ class Weight(NamedTuple):
         return None if factor is None else self.value * factor
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutOfRange:
     """The load is over the scale's range, or under it."""
 
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """The scale's no. ``command`` empty where it does not say to what; ``code`` is the scale's own."""
 
@@ -38,7 +39,7 @@ class Refused:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """An answer in words. ``command`` is what it answers."""
 
