@@ -1,0 +1,75 @@
+"""Power cuts in the middle of forgetting somebody: they are known or they are not, nobody else is touched, and nothing is lost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.journal.disk import Disk, in_use_by_python, library, watched_disk
+from tests.journal.test_names import ANNA, BRUNO, JTI, files_of, granted, keys_of, told
+from tests.journal.writing import event, opened, put_files, running, verdict
+
+if library() is None or not in_use_by_python():
+    pytest.skip("Python's SQLite is not a shared library here: no shim can be put below it", allow_module_level=True)
+
+
+CUTS = 20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "store").mkdir()
+    return tmp_path / "store" / "journal.db"
+
+
+@pytest.fixture
+async def disk(path: Path) -> AsyncIterator[Disk]:
+    await opened(path).close()
+    with watched_disk(path.parent) as disk:
+        yield disk
+
+
+async def test_a_power_cut_while_somebody_is_forgotten_leaves_them_known_or_forgotten_and_all_else_as_it_was(
+    path: Path, tmp_path: Path, disk: Disk
+) -> None:
+    async with running(path) as journal:
+        await journal.commit([granted(journal, 1, ANNA, JTI), granted(journal, 2, BRUNO, "b1")])
+        await journal.snapshot(b"state after 2")
+        await journal.commit([granted(journal, 3, ANNA, "again"), event(4)])
+        anna, first, _, _, second = keys_of(path)
+        annas = [anna, first, second]
+        before = len(disk.log)
+        assert await journal.forget(ANNA)
+        after = len(disk.log)
+    assert after - before > 3
+    dice, outcomes = random.Random(7), set()
+    for number, at in enumerate((before, after, *(dice.randint(before, after) for _ in range(CUTS)))):
+        cut = put_files(disk.cut(at, dice), tmp_path / f"cut-{number}")
+        forgotten = await _after_the_cut(cut, annas)
+        assert forgotten or at < after
+        outcomes.add(forgotten)
+    assert outcomes == {False, True}
+
+
+async def _after_the_cut(cut: Path, annas: list[bytes]) -> bool:
+    """Whether Anna is forgotten; then none of her keys is left, and else all of it is done by asking again."""
+    async with running(cut) as journal:
+        names = [told(row.body)[0] for row in await journal.events(0, 3)]
+        assert names[1] == BRUNO
+        assert names[0] == names[2]
+        forgotten = names[0] != ANNA
+        assert forgotten == (journal.names.subject_of(ANNA) is None)
+        used = [told(row.body)[1] for row in await journal.events_unnamed(0, 3)]
+        journal.recall_codes(used)
+        assert [journal.names.code_of(jti) for jti in (JTI, "b1", "again")] == used
+        if forgotten:
+            assert not any(key in files_of(cut) for key in annas)
+        assert await journal.forget(ANNA) is not forgotten
+        assert not any(key in files_of(cut) for key in annas)
+        assert journal.newest_seq == 4
+        await journal.commit([event(5)])
+    assert verdict(cut).broken is None
+    return forgotten
