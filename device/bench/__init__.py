@@ -4,6 +4,6 @@ The only package of ``device`` that may import ``firmware_sims``: a benchmark ne
 it. Nothing imports it but the command line. Everything is seeded; times of a machine are told as such, with the machine.
 """
 
-from device.bench.result import Options, Result, write
+from device.bench.result import NoSuchScenario, Options, Result, write
 
-__all__ = ["Options", "Result", "write"]
+__all__ = ["NoSuchScenario", "Options", "Result", "write"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import ceil
 from typing import Any, NamedTuple
 
 from device.bench.accuracy_optimal import best_cart
@@ -16,7 +17,7 @@ from device.bench.accuracy_published import published_rule
 from device.bench.accuracy_scenarios import SCENARIOS
 from device.bench.accuracy_world import BATCH, CATALOGUE_WEIGHED, Goods, Scenario, Seen, ShopDay
 from device.bench.plot import Panel, figure
-from device.bench.result import Options, Result
+from device.bench.result import NoSuchScenario, Options, Result
 from device.bench.tables import table
 from device.bench.work import spread
 
@@ -69,16 +70,18 @@ class Tally:
 
 
 def run(options: Options) -> Result:
-    """Play all scenarios."""
-    days = QUICK_DAYS if options.quick else SESSIONS // A_DAY
-    pieces = [Piece(number, day, options.seed) for number in range(len(SCENARIOS)) for day in range(days)]
-    tallies = [Tally() for _ in SCENARIOS]
+    """Play all scenarios, or the one that is asked for. Raises NoSuchScenario."""
+    wanted = [number for number, (name, _) in enumerate(SCENARIOS) if options.scenario in (None, name)]
+    if not wanted:
+        raise NoSuchScenario(f"there is no scenario {options.scenario!r}; there are: {'; '.join(name for name, _ in SCENARIOS)}")
+    pieces = [Piece(number, day, options.seed) for number in wanted for day in range(_days(options))]
+    tallies = {number: Tally() for number in wanted}
     for piece, tally in zip(pieces, spread(play, pieces, options.jobs), strict=True):
         tallies[piece.scenario].add(tally)
     whole = Tally()
-    for tally in tallies:
+    for tally in tallies.values():
         whole.add(tally)
-    named = [*((name, tally) for (name, _), tally in zip(SCENARIOS, tallies, strict=True)), ("all", whole)]
+    named = [*((SCENARIOS[number][0], tally) for number, tally in tallies.items()), ("all", whole)]
     figures = {
         "sessions": whole.sessions,
         "scenarios": {name: _figures(tally) for name, tally in named},
@@ -89,6 +92,13 @@ def run(options: Options) -> Result:
         ],
     }
     return Result("accuracy", figures, _table(named), {"accuracy": _picture(named), "reliability": _reliability(whole)})
+
+
+def _days(options: Options) -> int:
+    """Days of each scenario: whole ones."""
+    if options.sessions is not None:
+        return ceil(options.sessions / A_DAY)
+    return QUICK_DAYS if options.quick else SESSIONS // A_DAY
 
 
 def play(piece: Piece) -> Tally:

@@ -13,13 +13,22 @@ from typing import Any
 import device
 
 
+class NoSuchScenario(ValueError):
+    """A scenario that the benchmark does not have; the text says which there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. ``quick``: a smaller sample, for a look or a test; ``jobs``: processes that may work at once."""
+    """How to run. ``quick``: a smaller sample, for a look or a test; ``jobs``: processes that may work at once.
+
+    ``sessions`` of each scenario at least, and ``scenario`` the only one, are for ``accuracy``; None: as many as it has.
+    """
 
     seed: int = 1
     quick: bool = False
     jobs: int = 1
+    sessions: int | None = None
+    scenario: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,10 @@ class Result:
 
 def command_of(name: str, options: Options) -> str:
     """The command line that gives this result again."""
-    return f"smartstore bench {name} --seed {options.seed}{' --quick' if options.quick else ''}"
+    more = [" --quick"] if options.quick else []
+    more += [f" --sessions {options.sessions}"] if options.sessions is not None else []
+    more += [f" --scenario '{options.scenario}'"] if options.scenario is not None else []
+    return f"smartstore bench {name} --seed {options.seed}{''.join(more)}"
 
 
 def machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from device.bench import Options, Result, write
+from device.bench import NoSuchScenario, Options, Result, write
 
 BENCHMARKS = {
     "accuracy": "Carts: exact, wrong without a word, flagged; beside the optimum and a published rule.",
@@ -43,12 +43,20 @@ def _one(name: str) -> click.Command:
     @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes at once; default: one a core.")
     @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write NAME.json and the pictures into this folder.")
     @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object instead of a table.")
-    def run(seed: int, quick: bool, jobs: int, out: Path | None, as_json: bool) -> None:
-        options = Options(seed, quick, jobs)
-        result: Result = importlib.import_module(f"device.bench.{name}").run(options)
+    def run(
+        seed: int, quick: bool, jobs: int, out: Path | None, as_json: bool, sessions: int | None = None, scenario: str | None = None
+    ) -> None:
+        options = Options(seed, quick, jobs, sessions, scenario)
+        try:
+            result: Result = importlib.import_module(f"device.bench.{name}").run(options)
+        except NoSuchScenario as reason:
+            raise click.UsageError(str(reason)) from None
         click.echo(json.dumps(result.figures, ensure_ascii=False) if as_json else "\n".join(result.table))
         if out is not None:
             for path in write(result, options, out):
                 click.echo(f"wrote {path}", err=True)
 
+    if name == "accuracy":
+        click.option("--sessions", type=click.IntRange(min=1), help="Of each scenario, rounded up to whole days of 35; default: 910.")(run)
+        click.option("--scenario", metavar="NAME", help="Only this one, by its name in the table.")(run)
     return run

@@ -26,7 +26,8 @@ class Candidate:
 
     ``grams`` and ``grams_sd`` are one item's weight and spread; ``most`` the largest quantity that fits, None where no bound is known;
     ``prior`` its relative weight before the scale has spoken (own slot 1, misplaced or from another slot less). ``mean_sd`` is how well the
-    mean of what stands there is known, None: as well as the catalogue knows it. ``count`` is how many should stand there, None: not known.
+    mean of what stands there is known, None: as well as the catalogue knows it. ``count`` is how many should stand there, None: not known,
+    and ``count_sd`` by how many that may be wrong.
     """
 
     gtin: str
@@ -37,6 +38,7 @@ class Candidate:
     mean_sd: float | None = None
     count: int | None = None
     belongs: Belonging = "own"
+    count_sd: float = 0.0
 
 
 @record

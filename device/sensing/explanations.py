@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from math import log, sqrt
+from math import erfc, exp, log, pi, sqrt
 
 from device.domain.identification import Candidate, Doubt, Move, Step
 from device.sensing.hypothesis import Change, Hypothesis, Lot
@@ -151,12 +151,13 @@ class StepView:
         if known is None or known.count is None:
             return 0.0
         left = known.count - _gone(now, self.step.slot, known.gtin)
-        if lot.items > left:
+        there = _at_least(lot.items, left, known.count_sd)
+        if there <= EMPTY_PRIOR:
             return log(EMPTY_PRIOR)
         if known.belongs != "own" or not self.counted:
-            return 0.0
-        standing = sum(max(0, (each.count or 0) - _gone(now, self.step.slot, each.gtin)) for each in self.counted)
-        return log(left / standing * len(self.counted))
+            return log(there)
+        standing = sum(_expected((each.count or 0) - _gone(now, self.step.slot, each.gtin), each.count_sd) for each in self.counted)
+        return log(max(EMPTY_PRIOR, there * _expected(left, known.count_sd) / standing * len(self.counted)))
 
     def _taken_up(self, now: Hypothesis) -> Iterator[Change]:
         """What was put down here in this session, and does not belong here, goes again."""
@@ -337,6 +338,19 @@ class StepView:
 def _gone(now: Hypothesis, slot: str, gtin: str) -> int:
     """How many of a product have left a slot, by this hypothesis."""
     return next((count for where, what, count in now.stock if where == slot and what == gtin), 0)
+
+
+def _at_least(items: int, left: int, sd: float) -> float:
+    """How likely so many are left where the books have ``left``, give or take ``sd``."""
+    return float(left >= items) if sd <= 0 else 0.5 * erfc((items - 0.5 - left) / (sd * sqrt(2)))
+
+
+def _expected(left: int, sd: float) -> float:
+    """How many are left on average, which is never less than none: the mean of the positive part of a normal variable."""
+    if sd <= 0:
+        return max(0.0, float(left))
+    z = left / sd
+    return sd * exp(-0.5 * z * z) / sqrt(2 * pi) + left * 0.5 * erfc(-z / sqrt(2))
 
 
 def _without(doubts: tuple[Doubt, ...], doubt: Doubt) -> tuple[Doubt, ...]:

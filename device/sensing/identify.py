@@ -40,9 +40,12 @@ QUANTITY_MAX = 100
 ALTERNATIVES_MAX = 3
 ALTERNATIVE_MIN = 0.001
 REACH_SDS = 6.0
-ROUGH_SHARE = 0.05
+ROUGH_SHARE = 0.005
 ROUGH_G = 3.0
-"""One step in twenty has settled less well than it seemed: a hand still near, a door just slammed."""
+"""One step in two hundred has settled less well than it seemed: a hand still near, a door just slammed."""
+
+COUNTED = 0.9
+"""How far the number that stands there is believed when it is said what a part of them may weigh."""
 
 _LOG_TWO_PI = log(2 * pi)
 _LOG_FINE, _LOG_ROUGH = log(1 - ROUGH_SHARE), log(ROUGH_SHARE)
@@ -104,8 +107,14 @@ def plate_variance(grams: float, sd: float) -> float:
 
 
 def item_variance(candidate: Candidate, quantity: int) -> float:
-    """Variance of the weight of ``quantity`` items: their own spread, and that of the mean they have in common."""
-    return quantity * candidate.grams_sd**2 + quantity * quantity * mean_variance(candidate)
+    """Variance of the weight of ``quantity`` items: what they differ by among themselves, and that of the mean they have in common.
+
+    The mean that was learned (``mean_sd``) is that of the ``count`` items that stand there: any of a few differ from their mean by less.
+    """
+    among = quantity * candidate.grams_sd**2
+    if candidate.mean_sd is not None and candidate.count is not None and candidate.count >= quantity:
+        among *= 1 - COUNTED * quantity / candidate.count
+    return among + quantity * quantity * mean_variance(candidate)
 
 
 def mean_variance(candidate: Candidate) -> float:

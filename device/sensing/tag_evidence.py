@@ -8,7 +8,7 @@ from device.domain.identification import TagCount
 
 GONE = 0.99
 """An item that was carried out had a tag that was read before."""
-FALSE = 0.003
+FALSE = 0.001
 """So many tags of a product (a mean) are unread for a reason that nothing learnt of them says: a can was put before one."""
 LEAST = 1e-12
 

@@ -16,7 +16,7 @@ from device.domain.products import Product
 from device.errors import CommandRefused
 from device.store import alarms, answers, devices, sales, views
 from device.store.cold import ColdStore
-from device.store.goods import orders, stock
+from device.store.goods import filling, orders, stock
 from device.store.memory.fold import calibration_key
 from device.store.memory.notes import Calibrated, CatalogueSet, ExpirySet, FireChanged, OrderAssigned, PlanogramSet, Revoked, Zeroed
 from device.store.memory.state import Calibration, State
@@ -254,6 +254,7 @@ def _count(turn: Turn, command: Command, wanted: args.Count, cold: ColdStore) ->
         raise CommandRefused("bad_arguments")
     before = turn.slot(slot).counts.get(wanted.gtin)
     stock.put(turn, slot, wanted.gtin, wanted.count, "counted")
+    filling.counted(turn, slot, wanted.gtin, before)
     _done(turn, command, before=before, count=wanted.count)
 
 

@@ -29,6 +29,18 @@ def test_the_command_writes_figures_and_a_picture(tmp_path: Path) -> None:
     assert ElementTree.parse(tmp_path / "quiet.svg").getroot().tag.endswith("svg")
 
 
+def test_one_scenario_can_be_played_alone_and_the_command_says_so(tmp_path: Path) -> None:
+    asked = ["bench", "accuracy", "--scenario", "mixed slots", "--sessions", "1", "--jobs", "1", "--out", str(tmp_path)]
+    assert CliRunner().invoke(smartstore, asked).exit_code == 0
+    found = json.loads((tmp_path / "accuracy.json").read_text(encoding="utf-8"))
+    assert found["command"] == "smartstore bench accuracy --seed 1 --sessions 1 --scenario 'mixed slots'"
+    assert list(found["scenarios"]) == ["mixed slots", "all"]
+    assert found["sessions"] == 35
+    unknown = CliRunner().invoke(smartstore, ["bench", "accuracy", "--scenario", "no such"])
+    assert unknown.exit_code == 2
+    assert "near-identical bottles" in unknown.output
+
+
 def test_help_names_every_benchmark() -> None:
     shown = CliRunner().invoke(smartstore, ["bench", "--help"]).stdout
     assert all(name in shown for name in BENCHMARKS)

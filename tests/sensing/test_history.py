@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -248,3 +249,18 @@ def test_confidence_is_calibrated_on_carts_of_its_own_model() -> None:
     assert sum(sure) / len(sure) > 0.99
     said = sum(share for _, share in fair) / len(fair)
     assert abs(sum(right for right, _ in fair) / len(fair) - said) < 0.1
+
+
+def test_a_product_of_which_the_books_have_none_is_likelier_where_the_books_may_be_off() -> None:
+    sure = [own(WINE, 1250.0, 6.0, count=0), own(TWIN, 1262.0, 6.0, count=3)]
+    unsure = [replace(each, count_sd=0.7) for each in sure]
+    lines = [Told().step("a", -1250.0, candidates).history.story().lines for candidates in (sure, unsure)]
+    assert lines[0][TWIN] > 0.9
+    assert 1 - lines[1].get(TWIN, 0.0) > 3 * (1 - lines[0][TWIN])
+
+
+def test_the_last_one_of_a_product_is_known_by_what_the_others_weighed() -> None:
+    one, many = (replace(own(WINE, 1238.0, 6.0, count=count), mean_sd=0.6) for count in (1, 12))
+    other = own(TWIN, 1252.0, 6.0, count=6)
+    last, any_of_many = (Told().step("a", -1244.0, [wine, other]).history.story().lines for wine in (one, many))
+    assert last.get(WINE, 0.0) < any_of_many.get(WINE, 0.0)

@@ -29,7 +29,7 @@ def on_slot(
     for gtin in slot.products:
         count = _before(state.counts.get(gtin), gone.get(gtin, 0))
         prior = PRIOR_EMPTY if leaving and session is None and count == 0 else PRIOR_OWN
-        found.append(_candidate(turn, slot_id, whose, gtin, slot.capacity, prior, count, "own"))
+        found.append(_candidate(turn, slot_id, whose, gtin, slot.capacity, prior, count, "own", learnt=leaving))
     for gtin in {**state.misplaced, **gone}:
         count = _before(state.misplaced.get(gtin, 0), gone.get(gtin, 0))
         if gtin not in slot.products and count:
@@ -42,14 +42,24 @@ def on_slot(
 
 
 def _candidate(
-    turn: Turn, slot_id: str, whose: Session | None, gtin: str, most: int | None, prior: float, count: int | None, belongs: Belonging
+    turn: Turn,
+    slot_id: str,
+    whose: Session | None,
+    gtin: str,
+    most: int | None,
+    prior: float,
+    count: int | None,
+    belongs: Belonging,
+    *,
+    learnt: bool = False,
 ) -> Candidate | None:
     product = line(turn, gtin, whose)
     if product is None:
         return None
-    batch = turn.slot(slot_id).batches.get(gtin) if belongs == "own" else None
+    batch = turn.slot(slot_id).batches.get(gtin) if learnt else None
     grams, mean_sd = (batch.grams, batch.sd) if batch else (product.grams, None)
-    return Candidate(gtin, grams, product.grams_sd, most, prior, mean_sd, count, belongs)
+    count_sd = turn.slot(slot_id).count_doubts.get(gtin, 0.0) ** 0.5 if belongs == "own" else 0.0
+    return Candidate(gtin, grams, product.grams_sd, most, prior, mean_sd, count, belongs, count_sd)
 
 
 def _moved(session: Session | None, slot_id: str) -> dict[str, int]:

@@ -348,7 +348,23 @@ def _plate(state: State, what: notes.PlateWeight, record: Record) -> None:
 
 
 def _batch(state: State, what: notes.BatchLearnt, record: Record) -> None:
-    slot_of(state, what.slot).batches[what.gtin] = Batch(what.grams, what.sd)
+    batches = slot_of(state, what.slot).batches
+    if what.sd is None:
+        batches.pop(what.gtin, None)
+    else:
+        batches[what.gtin] = Batch(what.grams, what.sd)
+
+
+def _count_doubted(state: State, what: notes.CountDoubted, record: Record) -> None:
+    doubts = slot_of(state, what.slot).count_doubts
+    if what.variance > 0:
+        doubts[what.gtin] = what.variance
+    else:
+        doubts.pop(what.gtin, None)
+
+
+def _filling(state: State, what: notes.SlotFilled, record: Record) -> None:
+    slot_of(state, what.slot).filling = what.filling
 
 
 def _expiry(state: State, what: notes.ExpirySet, record: Record) -> None:
@@ -493,6 +509,8 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.StepNoted: _step,
     notes.StepUnexplained: _unexplained,
     notes.BatchLearnt: _batch,
+    notes.CountDoubted: _count_doubted,
+    notes.SlotFilled: _filling,
     notes.ExpirySet: _expiry,
     notes.CodeUsed: _code_used,
     notes.Revoked: _revoked,

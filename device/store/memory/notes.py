@@ -8,7 +8,7 @@ from device.domain.events import Event, ReviewReason
 from device.domain.moment import Moment
 from device.domain.products import Product
 from device.domain.record import record
-from device.store.memory.state import Phase
+from device.store.memory.state import Filling, Phase
 
 
 @record
@@ -184,13 +184,32 @@ class StepUnexplained:
 
 @record
 class BatchLearnt:
-    """What one item of a product weighs in a slot, by what was put there."""
+    """What the items of a product that stand in a slot weigh on average, and how well that is known; ``sd`` None: as the catalogue says."""
 
     TYPE: ClassVar[str] = "note.batch"
     slot: str
     gtin: str
     grams: float
-    sd: float
+    sd: float | None
+
+
+@record
+class CountDoubted:
+    """By how many items a count may be wrong, as a variance; 0: somebody has counted."""
+
+    TYPE: ClassVar[str] = "note.count_doubted"
+    slot: str
+    gtin: str
+    variance: float
+
+
+@record
+class SlotFilled:
+    """What staff have put into a slot and nobody has said yet what it was; None: that is settled."""
+
+    TYPE: ClassVar[str] = "note.filling"
+    slot: str
+    filling: Filling | None
 
 
 @record
@@ -365,6 +384,8 @@ Note = (
     | StepNoted
     | StepUnexplained
     | BatchLearnt
+    | CountDoubted
+    | SlotFilled
     | ExpirySet
     | CodeUsed
     | Revoked

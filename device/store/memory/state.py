@@ -134,10 +134,23 @@ class LockState:
 
 @dataclass(slots=True)
 class Batch:
-    """What one item of a product weighs on average in a slot, learned when it was filled, and how well that is known."""
+    """What the items of a product that stand in a slot weigh on average, and how well that is known."""
 
     grams: float
     sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What staff have put into a slot of several products since it was last known what stands there.
+
+    ``steps`` are (grams, standard error) of each; ``before`` the counts that there were, of every product of the slot; ``counted`` the
+    products of which staff have said since how many there are.
+    """
+
+    steps: tuple[tuple[float, float], ...]
+    before: dict[str, int]
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -154,6 +167,7 @@ class SlotState:
 
     ``books`` is what it should weigh: its weight when it was last put right, and every step since; ``books_at`` the uptime of that, and
     ``followed`` how much of a slow drift has been put to the books since the plate was last known, in grams.
+    ``count_doubts`` are the variances of counts that steps have left in doubt.
     ``standing_since`` says since when (Unix time) each product has stood there without the slot having run out of it.
     """
 
@@ -162,6 +176,8 @@ class SlotState:
     books_at: float = 0.0
     followed: float = 0.0
     batches: dict[str, Batch] = field(default_factory=dict)
+    filling: Filling | None = None
+    count_doubts: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int | None] = field(default_factory=dict)
     misplaced: dict[str, int] = field(default_factory=dict)
     standing_since: dict[str, float] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from device.domain.layout import Slot
 from device.domain.products import Product
 from device.store import answers, degraded
 from device.store.cold.statement import statement
-from device.store.goods import basket, expiry, ledger, orders, stock, tags
+from device.store.goods import basket, batches, expiry, ledger, orders, stock, tags
 from device.store.memory.notes import LinesKept, OrderPickedUp, SessionDetails
 from device.store.memory.state import Session
 from device.store.turn import Turn
@@ -155,6 +155,8 @@ def _restocked(turn: Turn, session: Session) -> tuple[RestockLine, ...]:
             expected = session.expected.get(slot.id, {}).get(gtin)
             count = measured if measured is not None else turn.slot(slot.id).counts.get(gtin)
             if measured is not None:
+                if count != turn.slot(slot.id).counts.get(gtin):
+                    batches.forget(turn, slot.id, gtin)
                 stock.put(turn, slot.id, gtin, measured, "restocked")
             difference = count - expected if count is not None and expected is not None else None
             lines.append(RestockLine(slot.id, gtin, expected, count, difference))
