@@ -15,7 +15,6 @@ from device.domain.layout import OsdpInput, OsdpLock, OsdpReader, RfidReader
 from device.domain.readings import CodeReading, ContactReading, InputReading, Reading, TagReading
 from device.drivers import Kind, dialogue, driver_for
 from device.drivers import osdp as osdp_driver
-from device.ports import osdp_line
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.osdp import OsdpDevice
 from firmware_sims.serve import Rig
@@ -23,8 +22,7 @@ from tests.drivers.llrp_peer import Emulator
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialogue, "SILENT_S", 2.5)
-    monkeypatch.setattr(osdp_line, "SILENT_S", 2.0)
+    monkeypatch.setattr(dialogue, "SILENT_S", 3.0)
     monkeypatch.setattr(osdp_driver, "REPEAT_S", 0.1)
     monkeypatch.setattr(osdp_driver, "LOOK_S", 0.05)
 

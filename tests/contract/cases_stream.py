@@ -22,7 +22,7 @@ EPC = bytes.fromhex("30751FEB705C5904E3D50D70")
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialogue, "SILENT_S", 1.5)
+    monkeypatch.setattr(dialogue, "SILENT_S", 3.0)
 
 
 def _does(act: Callable[[], object]) -> Callable[[], Any]:

@@ -13,7 +13,6 @@ from device.domain.osdp_key import parse_osdp_key
 from device.domain.readings import CodeReading, ContactReading, DeviceUp, InputReading, LockOutcome, NoiseReading
 from device.drivers.osdp import OsdpInputDriver, OsdpLockDriver, OsdpReaderDriver
 from device.errors import DeviceGone, DeviceRefused, DeviceSilent
-from device.ports import osdp_line
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.osdp import OsdpDevice
 from firmware_sims.serve import PtyLink, Rig
@@ -133,10 +132,7 @@ async def test_a_card_with_a_wrong_parity_is_noise_and_a_key_is_nothing(link: Pt
     assert len(inbox.of(CodeReading)) == 1
 
 
-async def test_several_devices_on_a_line_and_one_that_is_silent_does_not_stop_the_other(
-    tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(osdp_line, "SILENT_S", 1.5)
+async def test_several_devices_on_a_line_and_one_that_is_silent_does_not_stop_the_other(tmp_path: Path, key_file: Path) -> None:
     near, far = Door(5), Door(6)
     async with Rig() as rig:
         link = rig.pty(Bus([near.faulty, far.faulty]), tmp_path / "port")
@@ -160,10 +156,7 @@ async def test_several_devices_on_a_line_and_one_that_is_silent_does_not_stop_th
             assert not task.done()
 
 
-async def test_a_device_with_another_key_is_refused_and_that_is_said(
-    tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(osdp_line, "SILENT_S", 1.5)
+async def test_a_device_with_another_key_is_refused_and_that_is_said(tmp_path: Path, key_file: Path) -> None:
     async with Rig() as rig:
         link = rig.pty(Door(key="00112233445566778899AABBCCDDEEFF").faulty, tmp_path / "port")
         with pytest.raises(DeviceRefused, match="secure channel: is the key right"):
