@@ -214,11 +214,15 @@ class Rig:
     async def show(self, code: str | None = None) -> None:
         await self.hand.do("show", reader="qr", code=code or self.code())
 
+    async def pull(self) -> None:
+        """Open the door, as soon as it is unlocked."""
+        await self.hand.open("fridge", WITHIN_S)
+
     async def enter(self) -> str:
         """Show a code and open the door; the session, once the store knows that the door is open."""
         after = self.stranger.latest
         await self.show()
-        await self.hand.open("fridge", 10.0)
+        await self.pull()
         session: str = (await self.stranger.event("door.opened", after))["data"]["session"]
         return session
 

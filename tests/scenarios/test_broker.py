@@ -25,7 +25,7 @@ async def test_a_store_sells_without_a_broker_and_tells_everything_once_there_is
         for slot in "ABCD":
             await store.written("stock.changed", slot=slot, reason="inferred")
         await store.show()
-        await store.hand.open("fridge", 10.0)
+        await store.pull()
         await store.written("door.opened")
         await store.hand.do("take", slot="A", count=2)
         await store.written("session.item_taken", slot="A")
@@ -100,7 +100,7 @@ async def test_what_a_broker_refuses_is_set_aside_with_an_alarm_and_can_be_sent_
         await store.written("alarm.raised", kind="overload")
         assert "not authorized" in store.log
         await store.show()
-        await store.hand.open("fridge", 10.0)
+        await store.pull()
         await store.written("door.opened")
         await store.hand.do("take", slot="A", count=1)
         await store.written("session.item_taken", slot="A")

@@ -118,7 +118,7 @@ async def refill(store: Rig, slot: str, count: int) -> None:
     """Put goods back in a session of service."""
     after = store.stranger.latest
     store.command("unlock", f"refill-{after}", zone="fridge", purpose="restock")
-    await store.hand.open("fridge", 10.0)
+    await store.pull()
     await store.hand.do("put", slot=slot, count=count)
     await store.stranger.event("session.item_returned", after, slot=slot)
     await store.hand.do("close", zone="fridge")

@@ -68,7 +68,7 @@ async def test_a_person_is_told_to_the_backend_alone_and_forgotten_when_that_is_
         heard = store.stranger
         code = store.code(sub=ANNA, jti=JTI)
         await store.show(code)
-        await store.hand.open("fridge", 10.0)
+        await store.pull()
         await heard.event("door.opened")
         assert (await heard.event("access.granted"))["data"].items() >= {"subject": ANNA, "jti": JTI}.items()
         await store.take("A")
@@ -78,7 +78,7 @@ async def test_a_person_is_told_to_the_backend_alone_and_forgotten_when_that_is_
         ended = await store.leave()
         assert (ended["subject"], ended["total_minor"]) == (ANNA, 1290)
         await store.show(CARD)
-        await store.hand.open("fridge", 10.0)
+        await store.pull()
         assert (await heard.event("session.started", purpose="service"))["data"]["subject"] == CARLA
         assert (await store.leave())["subject"] == CARLA
         assert ANNA in await journal(store, "export")

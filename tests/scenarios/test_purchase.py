@@ -12,7 +12,7 @@ async def test_a_stranger_sees_the_whole_purchase_from_the_code_to_the_bill(tmp_
         heard = store.stranger
         await store.show()
         await heard.event("access.granted", subject="anna")
-        await store.hand.open("fridge", 5.0)
+        await store.pull()
         await heard.event("door.opened")
         first = await store.take("A", 2)
         assert (first["data"]["gtin"], first["data"]["quantity"]) == (RIESLING, 2)
@@ -42,7 +42,7 @@ async def test_a_daemon_killed_between_two_picks_goes_on_with_the_session(tmp_pa
     async with rig(tmp_path) as store:
         heard = store.stranger
         await store.show()
-        await store.hand.open("fridge", 5.0)
+        await store.pull()
         session = (await store.take("A"))["data"]["session"]
         await store.kill_daemon()
         await store.start_daemon()
@@ -62,7 +62,7 @@ async def test_what_is_taken_while_the_daemon_is_dead_is_charged_with_review(tmp
     async with rig(tmp_path) as store:
         heard = store.stranger
         await store.show()
-        await store.hand.open("fridge", 5.0)
+        await store.pull()
         await heard.event("door.opened")
         await store.kill_daemon()
         await store.hand.do("take", slot="A", count=1)
@@ -79,7 +79,7 @@ async def test_a_used_code_and_a_seen_command_stay_so_after_a_kill(tmp_path: Pat
         heard = store.stranger
         code = store.code()
         await store.show(code)
-        await store.hand.open("fridge", 5.0)
+        await store.pull()
         await heard.event("door.opened")
         await store.hand.do("close", zone="fridge")
         await heard.event("session.ended")
@@ -101,7 +101,7 @@ async def test_an_unlock_by_command_answers_with_what_was_observed(tmp_path: Pat
         heard = store.stranger
         store.command("unlock", "u1", zone="fridge", purpose="service")
         await heard.reply("u1", "accepted")
-        await store.hand.open("fridge", 5.0)
+        await store.pull()
         done = await heard.reply("u1", "done", "failed")
         assert (done["status"], done["result"]["unlocked"], done["result"]["opened"]) == ("done", True, True)
         await store.hand.do("close", zone="fridge")

@@ -208,7 +208,7 @@ async def test_every_message_of_a_simulated_store_says_so(tmp_path: Path) -> Non
         await store.ready()
         async with simulated_hand(control) as hand:
             await hand.do("show", reader="qr", code=store.code())
-            await hand.open("fridge", 10.0)
+            await hand.open("fridge", WITHIN_S)
             await heard.event("door.opened")
             await hand.do("take", slot="A", count=1)
             await heard.event("session.item_taken")
