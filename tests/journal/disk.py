@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 SECTOR = 512
 
 Survival = Literal["all", "none", "random"]
@@ -270,3 +272,8 @@ class _Shim:
 
     def _sync(self, file: int, flags: int) -> int:
         return self.disk.happened(Op("sync", self._paths[file])) or int(self._originals[file].sync(file, flags))
+
+
+needs_shim = pytest.mark.skipif(
+    library() is None or not in_use_by_python(), reason="Python's SQLite is not a shared library here: no shim can be put below it"
+)

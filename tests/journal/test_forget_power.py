@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
-from tests.journal.disk import Disk, in_use_by_python, library, watched_disk
+from tests.journal.disk import Disk, needs_shim
 from tests.journal.test_names import ANNA, BRUNO, JTI, files_of, granted, keys_of, told
-from tests.journal.writing import event, opened, put_files, running, verdict
+from tests.journal.writing import event, put_files, running, verdict
 
-if library() is None or not in_use_by_python():
-    pytest.skip("Python's SQLite is not a shared library here: no shim can be put below it", allow_module_level=True)
-
+pytestmark = needs_shim
 
 CUTS = 20
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "store").mkdir()
-    return tmp_path / "store" / "journal.db"
-
-
-@pytest.fixture
-async def disk(path: Path) -> AsyncIterator[Disk]:
-    await opened(path).close()
-    with watched_disk(path.parent) as disk:
-        yield disk
 
 
 async def test_a_power_cut_while_somebody_is_forgotten_leaves_them_known_or_forgotten_and_all_else_as_it_was(

@@ -5,32 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from device.errors import JournalFull, StoreError
 from device.journal import Journal, Row
-from tests.journal.disk import Disk, Op, Survival, in_use_by_python, library, watched_disk
+from tests.journal.disk import Disk, Op, Survival, needs_shim
 from tests.journal.writing import event, opened, piece, private, put_files, running, stored, verdict
 
-if library() is None or not in_use_by_python():
-    pytest.skip("Python's SQLite is not a shared library here: no shim can be put below it", allow_module_level=True)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "store").mkdir()
-    return tmp_path / "store" / "journal.db"
-
-
-@pytest.fixture
-async def disk(path: Path) -> AsyncIterator[Disk]:
-    """A disk on which a journal lies already, closed."""
-    await opened(path).close()
-    with watched_disk(path.parent) as disk:
-        yield disk
+pytestmark = needs_shim
 
 
 async def _live_a_while(journal: Journal, disk: Disk, batches: int, dice: random.Random) -> list[Row]:

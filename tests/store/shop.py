@@ -170,6 +170,16 @@ class Shop:
         self.fact(facts.CodeRead("qr", self.now, code, held))
         return code
 
+    def enter(self, purpose: str = "shop", **claims: Any) -> None:
+        """Show a code and open the door."""
+        self.show(purpose=purpose, **claims)
+        self.open_door()
+
+    def leave(self) -> None:
+        """Shut the door and wait for the bill."""
+        self.close_door()
+        self.wait(3)
+
     def open_door(self, lock: str = "lock") -> None:
         self.fact(facts.DoorMoved(lock, self.now, False))
 

@@ -25,25 +25,15 @@ def shop() -> Iterator[Shop]:
     shop.folds()
 
 
-def enter(shop: Shop, purpose: str = "shop") -> None:
-    shop.show(purpose=purpose)
-    shop.open_door()
-
-
-def leave(shop: Shop) -> None:
-    shop.close_door()
-    shop.wait(3)
-
-
 def filling(shop: Shop) -> Filling | None:
     return shop.state.slots["C"].filling
 
 
 def fill(shop: Shop, *grams: float) -> None:
-    enter(shop, "restock")
+    shop.enter("restock")
     for each in grams:
         shop.weigh("c", each)
-    leave(shop)
+    shop.leave()
 
 
 def test_what_is_left_of_two_weighs_what_both_did_less_the_other() -> None:
@@ -85,13 +75,13 @@ def test_a_bottle_that_is_taken_teaches_what_the_others_weigh() -> None:
     shop = Shop(stocked=False)
     shop.plates["a"] = 0.0
     shop.wake()
-    enter(shop, "restock")
+    shop.enter("restock")
     shop.weigh("a", 4 * 1254.0)
-    leave(shop)
+    shop.leave()
     assert shop.state.slots["A"].counts[RIESLING] == 4
-    enter(shop)
+    shop.enter()
     shop.weigh("a", -1242.0)
-    leave(shop)
+    shop.leave()
     learnt = shop.state.slots["A"].batches[RIESLING]
     assert learnt.grams == pytest.approx(1258.0, abs=0.1)
     assert learnt.sd < 0.5
@@ -134,9 +124,9 @@ def test_a_count_that_nothing_put_in_explains_teaches_nothing(shop: Shop) -> Non
 def test_where_nobody_counts_the_first_shopper_settles_what_is_certain(shop: Shop) -> None:
     fill(shop, 3 * 1252.0)
     assert filling(shop) is not None
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1252.0)
-    leave(shop)
+    shop.leave()
     assert filling(shop) is None
     assert shop.last("session.ended").review_reasons == ()
 
@@ -151,9 +141,9 @@ def test_what_was_put_in_is_remembered_over_a_restart(shop: Shop) -> None:
 
 
 def test_a_count_that_differs_from_the_books_forgets_what_was_learnt(shop: Shop) -> None:
-    enter(shop, "restock")
+    shop.enter("restock")
     shop.weigh("a", 4 * 1254.0)
-    leave(shop)
+    shop.leave()
     assert RIESLING in shop.state.slots["A"].batches
     shop.command("count", slot="A", gtin=RIESLING, count=8)
     assert RIESLING not in shop.state.slots["A"].batches
@@ -168,9 +158,9 @@ def test_books_that_a_doubtful_step_has_left_unsure_are_sure_again_once_counted(
     shop.wake()
     for gtin in (RIESLING, TWIN):
         shop.command("count", slot="C", gtin=gtin, count=3)
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1250.5)
-    leave(shop)
+    shop.leave()
     doubts = shop.state.slots["C"].count_doubts
     assert 0.1 < doubts[RIESLING] <= 0.25
     assert doubts[TWIN] == pytest.approx(doubts[RIESLING], abs=0.05)

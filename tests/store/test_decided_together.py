@@ -32,29 +32,19 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     shop.folds()
 
 
-def enter(shop: Shop, purpose: str = "shop") -> None:
-    shop.show(purpose=purpose)
-    shop.open_door()
-
-
-def leave(shop: Shop) -> None:
-    shop.close_door()
-    shop.wait(3)
-
-
 def told(shop: Shop) -> list[tuple[str, str, int, int | None]]:
     events = shop.events("session.item_taken", "session.item_returned")
     return [(event.TYPE.rpartition("_")[2], event.gtin, event.quantity, event.revises) for event in events]
 
 
 def test_a_line_that_a_return_explains_better_is_taken_back_and_told_anew(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1250.1)
     first = shop.last("session.item_taken")
     assert first.gtin == RIESLING
     assert first.confidence < 0.99
     shop.weigh("b", 1250.1)
-    leave(shop)
+    shop.leave()
     assert told(shop) == [
         ("taken", RIESLING, 1, None),
         ("taken", RIESLING, -1, shop.events("session.item_taken")[1].revises),
@@ -68,46 +58,46 @@ def test_a_line_that_a_return_explains_better_is_taken_back_and_told_anew(shop: 
 
 
 def test_bottles_alike_need_review_and_once_back_do_not(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1250.5)
-    leave(shop)
+    shop.leave()
     assert shop.last("session.ended").review_reasons == ("low_confidence",)
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1247.5)
     shop.weigh("c", 1247.7)
-    leave(shop)
+    shop.leave()
     assert shop.last("session.ended").needs_review is False
 
 
 def test_the_steps_of_a_session_are_weighed_together_across_a_restart(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1250.1)
     shop.restart()
     shop.wake_door_open()
     shop.weigh("b", 1250.1)
-    leave(shop)
+    shop.leave()
     ended = shop.last("session.ended")
     assert names(ended.cart) == []
     assert "low_confidence" not in ended.review_reasons
 
 
 def test_a_bottle_moved_between_plates_is_understood_also_where_its_new_place_settles_first(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     now = shop.now
     shop.fact(facts.PlateMoving("a", 1, now), facts.PlateMoving("b", 1, now + 0.3))
     shop.fact(facts.WeightStep("b", 1, shop.now, now + 0.3, 1250.0, 0.4, 3550.0, 4800.0, "put"))
     shop.fact(facts.WeightStep("a", 1, shop.now, now, -1250.2, 0.4, 7500.0, 6249.8, "taken"))
-    leave(shop)
+    shop.leave()
     ended = shop.last("session.ended")
     assert (names(ended.cart), ended.needs_review) == ([], False)
     assert (shop.last("stock.misplaced").slot, shop.last("stock.misplaced").gtin) == ("B", RIESLING)
 
 
 def test_an_opened_bottle_is_charged_and_suspected(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     shop.weigh("a", -1250.0)
     shop.weigh("a", 900.0)
-    leave(shop)
+    shop.leave()
     ended = shop.last("session.ended")
     assert names(ended.cart) == [(RIESLING, 1)]
     assert "swap_suspected" in ended.review_reasons
@@ -115,27 +105,27 @@ def test_an_opened_bottle_is_charged_and_suspected(shop: Shop) -> None:
 
 
 def test_a_bag_on_a_shelf_is_nothing_once_it_is_gone(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     shop.weigh("a", 3210.0)
     shop.weigh("a", -3210.4)
     shop.weigh("a", -1250.0)
-    leave(shop)
+    shop.leave()
     ended = shop.last("session.ended")
     assert (names(ended.cart), ended.needs_review) == ([(RIESLING, 1)], False)
 
 
 def test_many_bits_of_nothing_are_something(shop: Shop) -> None:
-    enter(shop)
+    shop.enter()
     for _ in range(4):
         shop.weigh("a", -9.0)
-    leave(shop)
+    shop.leave()
     assert shop.last("session.ended").review_reasons == ("unexplained_step",)
 
 
 def test_what_staff_put_in_teaches_what_a_batch_weighs(shop: Shop) -> None:
-    enter(shop, purpose="restock")
+    shop.enter(purpose="restock")
     shop.weigh("a", 6 * 1256.0)
-    leave(shop)
+    shop.leave()
     batch = shop.state.slots["A"].batches[RIESLING]
     assert isinstance(batch, Batch)
     assert 1251.0 < batch.grams < 1256.0
@@ -143,9 +133,9 @@ def test_what_staff_put_in_teaches_what_a_batch_weighs(shop: Shop) -> None:
 
 
 def test_a_wrong_batch_is_not_learned(shop: Shop) -> None:
-    enter(shop, purpose="restock")
+    shop.enter(purpose="restock")
     shop.weigh("a", 2 * 1290.0)
-    leave(shop)
+    shop.leave()
     assert RIESLING not in shop.state.slots["A"].batches
 
 
@@ -153,9 +143,9 @@ def test_a_mixed_slot_of_unlike_products_is_certain() -> None:
     shop = Shop(stocked=False)
     shop.plates["c"] = 5000.0
     shop.wake()
-    enter(shop)
+    shop.enter()
     shop.weigh("c", -1605.0)
-    leave(shop)
+    shop.leave()
     ended = shop.last("session.ended")
     assert sorted(names(ended.cart)) == sorted([(RIESLING, 1), (COLA, 1)])
     shop.folds()

@@ -80,9 +80,8 @@ class Cellar(Shop):
             self.field[reader].add(tag)
             self.fact(facts.TagArrived(reader, self.now, tag, dbm))
 
-    def enter(self, **claims: Any) -> None:
-        self.show(**claims)
-        self.open_door()
+    def enter(self, purpose: str = "shop", **claims: Any) -> None:
+        super().enter(purpose, **claims)
         self.wait(1)
 
     def leave(self, *gone: str, came: tuple[str, ...] = ()) -> Any:
