@@ -105,7 +105,10 @@ async def open_store(port: int, store: Store, *, status: bool = True) -> AsyncIt
         await client.subscribe(f"{ROOT}/command/+", qos=1)
         serving = tasks.create_task(store.serve(client))
         yield store
-        serving.cancel()
+        # Below Python 3.12 a cancellation that meets what aiomqtt waits for (asyncio.wait_for) may be lost: said until heard.
+        while not serving.done():
+            serving.cancel()
+            await asyncio.wait((serving,), timeout=0.1)
 
 
 async def run(*words: object) -> Typed:
