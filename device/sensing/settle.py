@@ -93,13 +93,16 @@ def quick_level(values: Sequence[float], count: int, seconds: float, sigma: floa
 
 
 def _agree(values: Sequence[float], sigma: float) -> bool:
-    """Whether samples scatter no more than ``sigma`` makes them: chi-square at 99 %, by Wilson and Hilferty's cube (PNAS 17, 1931)."""
+    """Whether samples scatter no more than ``sigma`` makes them: chi-square at 99 %."""
     if max(values) - min(values) <= _QUANTUM_G:
         return True
     middle = sum(values) / len(values)
-    free = len(values) - 1
-    limit = free * (1 - 2 / (9 * free) + _NORMAL_99 * sqrt(2 / (9 * free))) ** 3
-    return sum([(value - middle) ** 2 for value in values]) <= limit * sigma * sigma
+    return sum([(value - middle) ** 2 for value in values]) <= chi_square_99(len(values) - 1) * sigma * sigma
+
+
+def chi_square_99(free: int) -> float:
+    """What 99 % of sums of so many squared normal values stay under, by Wilson and Hilferty's cube (PNAS 17, 1931)."""
+    return free * (1 - 2 / (9 * free) + _NORMAL_99 * sqrt(2 / (9 * free))) ** 3
 
 
 def rings(earlier: Sequence[float], grams: float, noise: float) -> bool:

@@ -19,33 +19,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import ceil, inf, sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
 from device.domain.median import median
-from device.sensing.hand import Awaited, values_wanted
+from device.sensing.hand import Awaited
 from device.sensing.pace import Pace
-from device.sensing.settle import TWO_APART, Level, inflation, quick_level, rings, steady_level
+from device.sensing.settle import TWO_APART, Level, inflation, steady_level
+from device.sensing.settling import NOISY_S, Before, Settling
 from device.sensing.trust import CONSTANT, GLITCH_SPAN_SAMPLES, GLITCHES, ChannelTrust, out_of_range, saturated
 
 SMALLEST_STEP_G = 8.0
 """Nothing sold is lighter than 30 g; below this a change is told as a new quiet level, not as a step."""
 
-LIGHTEST_ITEM_G = 25.0
 SMALLEST_STEP_SIGMAS = 5.0
 SMALLEST_STEP_ERRORS = 6.0
 BASELINE_S = 5.0
 REPORT_EVERY_S = 60.0
-STEADY_S = 1.5
-STEADY_WEIGHT_S = 3.0
-NOISY_S = 8.0
-NOISIER = 3.0
-NOISIER_WEIGHT = 1.5
-FAMILIAR_G = 3.0
-FAMILIAR_ERRORS = 5.0
-STOOD = 6
-NOISE_G = 3.0
 ALONE_SAMPLES = 3.5
 """A wild sample is a glitch where so many before it were not wild: a slammed door shakes a plate for many in a row."""
 _LANE = 16
@@ -67,7 +58,6 @@ class Plate:
 
     __slots__ = (
         "_allowance",
-        "_awaited",
         "_band",
         "_born",
         "_cap",
@@ -90,9 +80,9 @@ class Plate:
         "_run",
         "_samples",
         "_se",
+        "_settling",
         "_since",
         "_state",
-        "_stood",
         "_twos",
         "_up",
         "_var",
@@ -123,7 +113,7 @@ class Plate:
         self.at = float("-inf")
         self._capacity_g = capacity_g
         self._converter = converter
-        self._awaited = awaited
+        self._settling = Settling(awaited)
         self._band = 0.0  # the allowance while the plate is quiet and both sums are zero, else nothing
         self._know_noise(_FIRST_SIGMA_G**2, _FIRST_RHO)
         self._level = self._last = self._last_but_one = 0.0
@@ -133,7 +123,6 @@ class Plate:
         self._next_report = 0.0
         self._glitches: deque[float] = deque(maxlen=GLITCHES)
         self._off_at = -inf
-        self._stood: deque[float] = deque(maxlen=STOOD)
         self._set_calibration(calibration)
         self.set_pace(pace)
         self.wait()
@@ -211,6 +200,7 @@ class Plate:
     def set_pace(self, pace: Pace) -> None:
         """Go by another sample rate."""
         self._pace = pace
+        self._settling.forget_swing()
         self._drift = pace.drift
         self._gain = pace.gain
         self._tune()
@@ -220,7 +210,7 @@ class Plate:
         """Forget the level: the next quiet time gives the first one again."""
         self._state = _WAITING
         self._band = 0.0
-        self._stood.clear()
+        self._settling.forget()
         self._recent: list[float] = []
         self._since = float("inf")
         self._up = self._down = 0.0
@@ -354,68 +344,26 @@ class Plate:
         return [PlateMoving(self.scale, self.channel, at), *(self._settle_again(at) or [])]
 
     def _settle_again(self, at: float) -> list[Fact] | None:
-        level = self._settled_quickly() or self._settled_noisily()
+        level = self._settling.level(self._recent, self._pace, self._before, at)
         if level is None:
             return None
         if impossible := self._impossible(level.grams):
             return self.distrust(at, impossible)
         before, before_se, began = self._level, self._se, self._since
-        self._adopt(level, at)
         delta = level.grams - before
         sd = sqrt(before_se * before_se + level.se * level.se)
-        if abs(delta) < max(SMALLEST_STEP_G, SMALLEST_STEP_ERRORS * sd):
+        told = abs(delta) >= max(SMALLEST_STEP_G, SMALLEST_STEP_ERRORS * sd)
+        if told:
+            self._settling.stepped(self._recent, self._pace, self._before, delta, at)
+        self._adopt(level, at)
+        if not told:
             return [PlateQuiet(self.scale, self.channel, at, level.grams, level.se, False)]
-        self._awaited.step(delta, at)
-        if delta < 0:
-            self._stood.append(before)
         name = f"{self.boot}{self.scale}.{self.channel}.{round(began * 1000)}"
         return [WeightStep(self.scale, self.channel, at, began, delta, sd, before, level.grams, name)]
 
-    def _settled_quickly(self) -> Level | None:
-        """A few samples that agree; more of them where the plate rings, or where it may be a hand that holds still."""
-        pace = self._pace
-        noise = (pace.seconds, sqrt(self._var), self._rho, self._level)
-        level = quick_level(self._recent, pace.window, *noise)
-        if level is None:
-            return None
-        wanted = self._wanted(level)
-        return level if wanted == pace.window else quick_level(self._recent, wanted, *noise)
-
-    def _wanted(self, level: Level) -> int:
-        """How many samples must agree for ``level`` to be believed."""
-        pace = self._pace
-        change = level.grams - self._level
-        if abs(change) < LIGHTEST_ITEM_G:
-            return pace.touch
-        if change > 0.0 and not self._familiar(level):
-            awaited = self._awaited.fits(change, sqrt(self._se * self._se + level.se * level.se), self.at)
-            wanted = ceil(pace.free * values_wanted(change, sqrt(self._var), awaited=awaited))
-            return max(pace.window, min(wanted, pace.longest))
-        before = self._recent[-3 * pace.window : -pace.window]
-        return pace.ringing if pace.ringing > pace.window and rings(before, level.grams, 3 * sqrt(self._var)) else pace.window
-
-    def _familiar(self, level: Level) -> bool:
-        """Whether the plate stood here before something was taken: what comes on is then what was taken, and no hand that presses."""
-        reach = max(FAMILIAR_G, FAMILIAR_ERRORS * level.se)
-        return any(abs(level.grams - grams) < reach for grams in self._stood)
-
-    def _settled_noisily(self) -> Level | None:
-        """The longer question, asked ten times a second: of 1.5 s at about the noise known, of 8 s at any (hands can be steady)."""
-        pace = self._pace
-        recent = self._recent
-        if len(recent) * pace.seconds < STEADY_S or len(recent) % max(1, round(0.1 / pace.seconds)):
-            return None
-        level = steady_level(recent[-max(8, round(STEADY_S / pace.seconds)) :], self._rho)
-        if level is None:
-            return None
-        noise, seconds = max(NOISIER * sqrt(self._var), NOISE_G), STEADY_S
-        if level.grams - self._level > LIGHTEST_ITEM_G and not self._familiar(level):
-            noise, seconds = NOISIER_WEIGHT * sqrt(self._var), STEADY_WEIGHT_S
-        if level.sigma > noise:
-            seconds = NOISY_S
-        if len(recent) * pace.seconds < seconds:
-            return None
-        return level if seconds == STEADY_S else steady_level(recent[-round(seconds / pace.seconds) :], self._rho)
+    @property
+    def _before(self) -> Before:
+        return Before(self._level, self._se, sqrt(self._var), self._rho)
 
     def _settle_first(self, at: float) -> list[Fact] | None:
         if self._since > at:

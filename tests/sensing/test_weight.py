@@ -96,9 +96,9 @@ def test_what_comes_back_is_told_as_soon(rate_hz: float, sigma: float, limit_s: 
     assert sorted(delays)[56] < limit_s
 
 
-@pytest.mark.parametrize(("rate_hz", "limit_s"), [(10.0, 0.9), (80.0, 0.45)])
-def test_a_weight_that_is_not_known_is_asked_to_hold_still_longer(rate_hz: float, limit_s: float) -> None:
-    """It could be a hand; what is restocked or put down elsewhere is told all the same, a little later."""
+@pytest.mark.parametrize(("rate_hz", "limit_s"), [(10.0, 0.65), (80.0, 0.4)])
+def test_a_weight_that_is_not_known_is_told_once_it_is_no_hand(rate_hz: float, limit_s: float) -> None:
+    """What is restocked, on a plate that has shown no swing before and shows none now."""
     delays = []
     for seed in range(60):
         rng = Random(seed)
@@ -106,7 +106,6 @@ def test_a_weight_that_is_not_known_is_asked_to_hold_still_longer(rate_hz: float
         (found,) = steps_in(run(Signal(seed, rate_hz, sigma=0.8, memory=0.3, glitches=0.004, steps=[step]), 15))
         delays.append(found.at - step.settled_at())
     assert sorted(delays)[56] < limit_s
-    assert sorted(delays)[3] > 0.15
 
 
 @pytest.mark.parametrize("rate_hz", [10.0, 20.0, 40.0, 60.0, 80.0])
@@ -147,7 +146,7 @@ def test_the_error_of_a_pick_from_a_simulated_shelf_is_what_it_is_said_to_be(rat
         (found,) = steps_in(facts_of(sense(stream_scale(rate_hz)), samples))
         scores.append((found.delta - sign * grams) / found.sd)
     assert abs(fmean(scores)) < 0.4
-    assert 0.75 < fmean(score * score for score in scores) ** 0.5 < 1.25
+    assert 0.7 < fmean(score * score for score in scores) ** 0.5 < 1.25
     assert max(map(abs, scores)) < 5
 
 
