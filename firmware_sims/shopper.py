@@ -32,6 +32,8 @@ NO_ENTRY_S = 5.0
 """How long a shopper pulls at a door that stays locked."""
 DOOR_SWINGS_S = 0.5
 """How long a door takes to swing open, in however great a hurry whoever pulls at it is: nobody reaches in before."""
+TWO_HANDS_S = 0.3
+"""At most so much later the second hand moves, when both take at once."""
 MOST_HURRY, LEAST_HURRY = 0.01, 100.0
 """Bounds of a pace."""
 
@@ -47,6 +49,8 @@ class Step:
     pause_s: float
     order: dict[str, Any]
     says: str
+    joined: bool = False
+    """One movement with the step before: the other hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,10 @@ class Habits:
     leans: float = 0.15
     pairs: float = 0.15
     misplaces: float = 0.0
+    kinds: float = 0.0
+    """Of the takings from a slot where several products stand: two of them at once, one with each hand."""
+    threes: float = 0.0
+    """Of those who take two of a product at once: a third one too."""
     hurry_s: float = 0.8
     linger_s: float = 3.0
 
@@ -92,8 +100,9 @@ def plan(seed: int, layout: dict[str, Any], state: dict[str, Any], zone: str, ha
     for doing in doings:
         if chance.random() < habits.leans and shelves.slots:
             steps.append(_lean(chance, shelves, habits))
-        step = _take(chance, shelves, habits) if doing == "take" else _give_back(chance, shelves, habits)
-        if step is not None:
+        if doing == "take":
+            steps += _take(chance, shelves, habits)
+        elif (step := _give_back(chance, shelves, habits)) is not None:
             steps.append(step)
     return Visit(zone, tuple(steps), dict(Counter(gtin for _, gtin in shelves.held)))
 
@@ -197,18 +206,36 @@ def _lean(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step:
     return Step(_pause(chance, habits), order, "leans on the shelf to read a label")
 
 
-def _take(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step | None:
+def _take(chance: random.Random, shelves: _Shelves, habits: Habits) -> list[Step]:
     stocked = sorted(name for name, items in shelves.slots.items() if items)
     if not stocked:
-        return None
+        return []
     slot = chance.choice(stocked)
     items = shelves.slots[slot]
-    count = 2 if len(items) > 1 and items[-1] == items[-2] and chance.random() < habits.pairs else 1
-    gtin = items[-1]
+    if habits.kinds and any(item != items[-1] for item in items) and chance.random() < habits.kinds:
+        return _take_two_kinds(chance, shelves, slot, habits)
+    gtin, count = items[-1], 1
+    if items[-2:] == [gtin] * 2 and chance.random() < habits.pairs:
+        count = 3 if habits.threes and items[-3:] == [gtin] * 3 and chance.random() < habits.threes else 2
     del items[-count:]
     shelves.held += [(slot, gtin)] * count
     order = {"do": "take", "slot": slot, "gtin": gtin, "count": count}
-    return Step(_pause(chance, habits), order, f"takes {COUNTS[count]} {shelves.names[gtin]} from {slot}")
+    return [Step(_pause(chance, habits), order, f"takes {COUNTS[count]} {shelves.names[gtin]} from {slot}")]
+
+
+def _take_two_kinds(chance: random.Random, shelves: _Shelves, slot: str, habits: Habits) -> list[Step]:
+    """What stands in front (perhaps two of it), and of what is another product the foremost, almost at once."""
+    items = shelves.slots[slot]
+    place = max(place for place, item in enumerate(items) if item != items[-1])
+    one, other = items[-1], items.pop(place)
+    count = 2 if items[-2:] == [one] * 2 and chance.random() < habits.pairs else 1
+    del items[-count:]
+    shelves.held += [*[(slot, one)] * count, (slot, other)]
+    orders = [{"do": "take", "slot": slot, "gtin": gtin, "count": each} for gtin, each in ((one, count), (other, 1))]
+    return [
+        Step(_pause(chance, habits), orders[0], f"takes {COUNTS[count]} {shelves.names[one]} from {slot}"),
+        Step(round(chance.uniform(0, TWO_HANDS_S), 2), orders[1], f"takes a {shelves.names[other]} with the other hand", joined=True),
+    ]
 
 
 def _give_back(chance: random.Random, shelves: _Shelves, habits: Habits) -> Step | None:

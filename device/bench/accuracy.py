@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any, NamedTuple
 
-from device.bench.accuracy_optimal import best_cart
+from device.bench.accuracy_optimal import Optimum
 from device.bench.accuracy_published import published_rule
 from device.bench.accuracy_scenarios import SCENARIOS
-from device.bench.accuracy_world import BATCH, CATALOGUE_WEIGHED, Goods, Scenario, Seen, ShopDay
+from device.bench.accuracy_world import Scenario, Seen, ShopDay
 from device.bench.plot import Panel, figure
 from device.bench.result import NoSuchScenario, Options, Result
 from device.bench.tables import table
@@ -27,8 +27,7 @@ A_DAY = 35
 QUICK_DAYS = 1
 REVIEW = 0.999
 BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0000001)
-DECODERS = ("device", "by catalogue", "optimal", "published")
-"""``optimal`` knows each batch's true weight; ``by catalogue`` is the same decoder with what a catalogue can know of it."""
+DECODERS = ("device", "optimal", "published")
 
 
 class Piece(NamedTuple):
@@ -107,19 +106,21 @@ def play(piece: Piece) -> Tally:
     scenario = shops[piece.day % len(shops)]
     day = ShopDay(scenario, 1000 * piece.seed + piece.day)
     day.fill()
+    optimum = Optimum(scenario, day.truth)
     tally = Tally()
     for number in range(A_DAY):
-        _judge(tally, scenario, day, day.session(), f"{piece.seed} {piece.day} {number}")
+        _judge(tally, scenario, day, optimum, day.session(), f"{piece.seed} {piece.day} {number}")
     return tally
 
 
-def _judge(tally: Tally, scenario: Scenario, day: ShopDay, seen: Seen, name: str) -> None:
+def _judge(tally: Tally, scenario: Scenario, day: ShopDay, optimum: Optimum, seen: Seen, name: str) -> None:
     tally.sessions += 1
     tally.reasons.update(seen.reasons)
     _count(tally.scores["device"], seen, seen.told, seen.lines, review=bool(seen.reasons))
-    for decoder, goods in (("optimal", day.truth), ("by catalogue", _by_catalogue(day))):
-        best = best_cart(scenario, goods, seen, name)
-        _count(tally.scores[decoder], seen, best.cart, best.lines, review=best.confidence < REVIEW)
+    if seen.filled is not None:
+        optimum.filled(seen.filled, name)
+    best = optimum.decode(seen, name)
+    _count(tally.scores["optimal"], seen, best.cart, best.lines, review=best.confidence < REVIEW)
     slots = [(name, place.products) for name, place in day.places.items()]
     guess = published_rule(seen.samples, scenario.rate_hz, slots, {gtin: each.grams for gtin, each in day.store.plan.products.items()})
     _count(tally.scores["published"], seen, guess.cart, guess.lines, review=False)
@@ -128,20 +129,14 @@ def _judge(tally: Tally, scenario: Scenario, day: ShopDay, seen: Seen, name: str
         tally.lines[place] = [one + more for one, more in zip(tally.lines[place], (1, share, right), strict=True)]
 
 
-def _by_catalogue(day: ShopDay) -> dict[str, Goods]:
-    """The goods as the catalogue has them: what batches and a few weighed items leave open is part of the spread."""
-    more = (1 + 1 / CATALOGUE_WEIGHED + BATCH**2) ** 0.5
-    return {gtin: Goods(gtin, each.grams, more * each.grams_sd) for gtin, each in day.store.plan.products.items()}
-
-
 def _count(score: Score, seen: Seen, cart: Mapping[str, int], lines: Mapping[tuple[str, str, int], int], *, review: bool) -> None:
     right = cart == seen.true
     score.exact += right
     score.reviews += review
     score.silent += not right and not review
     true: Counter[tuple[str, str, int]] = Counter()
-    for slot, gtin, quantity, _, _ in seen.doings:
-        true[slot, gtin, 1 if quantity > 0 else -1] += abs(quantity)
+    for each in seen.doings:
+        true[each.slot, each.gtin, 1 if each.quantity > 0 else -1] += abs(each.quantity)
     score.items_of += sum(true.values())
     score.items += sum(min(count, lines.get(key, 0)) for key, count in true.items())
 
@@ -182,16 +177,16 @@ def _picture(named: Sequence[tuple[str, Tally]]) -> str:
         ("Flagged for review, %", "reviews"),
     ):
         panel = Panel(title)
-        for offset, decoder in zip((-0.3, -0.1, 0.1, 0.3), DECODERS, strict=True):
+        for offset, decoder in zip((-0.26, 0.0, 0.26), DECODERS, strict=True):
             points = []
             for place, (_, tally) in enumerate(named):
                 value = getattr(tally.scores[decoder], part)
                 points.append((place + offset, 100 * (tally.sessions - value if part == "exact" else value) / max(1, tally.sessions)))
-            panel.bars(points, decoder, width=0.19)
+            panel.bars(points, decoder, width=0.25)
         panel.ticks_x = ticks
         panels.append(panel)
     return figure(
-        panels, title=f"{named[-1][1].sessions:,} sessions: the device, two optima, and a published rule", columns=1, width=900, height=330
+        panels, title=f"{named[-1][1].sessions:,} sessions: the device, the optimum, and a published rule", columns=1, width=900, height=330
     )
 
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 from math import exp, log
 from random import Random
 
-from device.bench.accuracy_world import CHANNELS, Goods, Scenario
+from device.bench.accuracy_world import CHANNELS, HABITS, Goods, Scenario
 from device.domain.products import normalise_gtin
 from firmware_sims.physics import PlateNature
-from firmware_sims.shopper import Habits
 
 AIM3S_PRODUCTS = 81
 AIM3S_SHELVES = 5
@@ -66,7 +65,7 @@ SCENARIOS: tuple[tuple[str, tuple[Scenario, ...]], ...] = (
     ("one product a slot, 10 Hz", (SINGLE,)),
     ("one product a slot, 60 Hz", (_at(60.0),)),
     ("one product a slot, 80 Hz", (_at(80.0),)),
-    ("busy shelf", (replace(SINGLE, habits=Habits(leans=0.35, pairs=0.3, misplaces=0.05, hurry_s=0.2, linger_s=1.0)),)),
+    ("busy shelf", (replace(SINGLE, habits=replace(HABITS, leans=0.35, pairs=0.3, hurry_s=0.2, linger_s=1.0)),)),
     ("vibration", (replace(SINGLE, walk_g=8.0, hum_g=0.5),)),
     ("drift", (replace(SINGLE, nature=PlateNature(drift_sd_g=10.0, drift_tau_s=600.0, creep=0.001)),)),
     ("mixed slots", (MIXED,)),

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from device.domain import facts
@@ -46,7 +46,7 @@ LAST_PAUSE_S = 1.2
 CHANNELS = 12
 
 
-HABITS = Habits(misplaces=0.05)
+HABITS = Habits(misplaces=0.05, kinds=0.02, threes=0.05)
 NATURE = PlateNature()
 
 
@@ -73,14 +73,31 @@ class Scenario:
     hum_g: float = 0.0
 
 
+class Doing(NamedTuple):
+    """What a hand really did: so many items taken, and grams that left; negative: put back. Two hands at once are one ``movement``."""
+
+    slot: str
+    gtin: str
+    quantity: int
+    grams: float
+    movement: int
+
+
+class Filled(NamedTuple):
+    """What staff did, and what stands in each slot after it: number by product."""
+
+    doings: tuple[Doing, ...]
+    standing: dict[str, dict[str, int]]
+
+
 @dataclass(slots=True)
 class Seen:
     """One session: what was really done, and what the device made of it. ``samples`` are for the published rule."""
 
     true: dict[str, int]
-    doings: list[tuple[str, str, int, float, float]]
-    """(slot, gtin, quantity taken, grams that really left, when it began); negative: put back."""
-    standing: dict[str, dict[str, int]]
+    doings: list[Doing]
+    filled: Filled | None
+    """Staff have been there since the session before."""
     tags_gone: dict[str, int]
     told: dict[str, int] = field(default_factory=dict)
     lines: Counter[tuple[str, str, int]] = field(default_factory=Counter)
@@ -116,6 +133,9 @@ class ShopDay:
         self.store = Store(Plan(self.layout, known, self.state), trust, self.state, identify, EPOCH)
         self.sensing = Sensing(self.layout, {}, "b")
         self.events: list[Any] = []
+        self._doings: list[Doing] = []
+        self._filled: Filled | None = None
+        self._movements = 0
         self._numbers = 0
         self._samples: list[tuple[float, ...]] = []
         self._next_round = 0.0
@@ -232,13 +252,19 @@ class ShopDay:
             place.plate.shake(60.0 if shut else 15.0)
         self._put_in(*self.sensing.take(ContactReading("lock", self.at, None, shut)))
 
-    def _visit(self, purpose: str, steps: list[Step]) -> None:
+    def _visit(self, purpose: str, steps: list[Step], *, counting: bool = False) -> None:
+        """Somebody comes, does these and goes. ``counting``: says of each product that came how many there are."""
         self._show(purpose)
         self.wait(0.5)
         self._door(False)
         for step in steps:
             self.wait(step.pause_s)
+            self._movements += not step.joined
             self._do(step.order)
+            if counting:
+                self.wait(1.5)
+                slot, gtin = step.order["slot"], step.order["gtin"]
+                self._command("count", slot=slot, gtin=gtin, count=sum(item.gtin == gtin for item in self.places[slot].items))
         self.wait(LAST_PAUSE_S)
         self._door(True)
         ended = sum(isinstance(event, SessionEnded) for event in self.events)
@@ -261,10 +287,10 @@ class ShopDay:
             self.hand = [item for item in self.hand if not any(item is one for one in back)]
             place.put(back)
         moved = before - place.plate.grams
-        self._doings.append((order["slot"], gtin, count if order["do"] == "take" else -count, moved, self.at))
+        self._doings.append(Doing(order["slot"], gtin, count if order["do"] == "take" else -count, moved, self._movements))
 
     def fill(self) -> None:
-        """Staff put every slot to its full number, in turns where several products share it, and count what a plate cannot."""
+        """Staff put every slot to its full number, one product after another; count each then, and at last all of it."""
         steps = []
         for name, place in self.places.items():
             standing = Counter(item.gtin for item in place.items)
@@ -272,12 +298,15 @@ class ShopDay:
                 missing = FULL - standing[gtin]
                 if missing > 0:
                     steps.append(Step(2.0, {"do": "put", "slot": name, "gtin": gtin, "count": missing, "who": "staff"}, ""))
-        self._doings: list[tuple[str, str, int, float, float]] = []
-        self._visit("restock", steps)
+        self._doings = []
+        self._visit("restock", steps, counting=True)
         for name, place in self.places.items():
             self._mix(place)
-            for gtin, count in Counter(item.gtin for item in place.items).items():
-                self._command("count", slot=name, gtin=gtin, count=count)
+            standing = Counter(item.gtin for item in place.items)
+            for gtin in dict.fromkeys([*place.products, *standing, *self.state.slots[name].misplaced]):
+                self._command("count", slot=name, gtin=gtin, count=standing[gtin])
+        stand = {name: dict(Counter(item.gtin for item in place.items)) for name, place in self.places.items()}
+        self._filled = Filled(tuple(self._doings), stand)
         self.wait(1.5)
 
     def _mix(self, place: goods.Place) -> None:
@@ -293,13 +322,13 @@ class ShopDay:
             "slots": {name: {"zone": "z", "items": [{"gtin": item.gtin} for item in place.items]} for name, place in self.places.items()}
         }
         visit = plan(self.chance.randrange(2**32), layout, state, "z", self.scenario.habits)
-        standing = {name: dict(Counter(item.gtin for item in place.items)) for name, place in self.places.items()}
         self.hand, self._doings, self._samples = [], [], []
         first = len(self.events)
         self.wait(1.0)
         self._visit("shop", list(visit.steps))
         true = dict(Counter(item.gtin for item in self.hand))
-        seen = Seen(true, self._doings, standing, true if self.scenario.tagged else {}, samples=self._samples)
+        seen = Seen(true, self._doings, self._filled, true if self.scenario.tagged else {}, samples=self._samples)
+        self._filled = None
         _told(seen, self.events[first:])
         self.events.clear()
         self.wait(0.5)
