@@ -26,8 +26,8 @@ class Candidate:
 
     ``grams`` and ``grams_sd`` are one item's weight and spread; ``most`` the largest quantity that fits, None where no bound is known;
     ``prior`` its relative weight before the scale has spoken (own slot 1, misplaced or from another slot less). ``mean_sd`` is how well the
-    mean of what stands there is known, None: as well as the catalogue knows it. ``count`` is how many should stand there, None: not known,
-    and ``count_sd`` by how many that may be wrong.
+    mean of what stands there is known, None: as well as the catalogue knows it. ``counts`` says how many may stand there, each number with
+    its probability; None: nobody knows.
     """
 
     gtin: str
@@ -36,9 +36,8 @@ class Candidate:
     most: int | None
     prior: float
     mean_sd: float | None = None
-    count: int | None = None
+    counts: tuple[tuple[int, float], ...] | None = None
     belongs: Belonging = "own"
-    count_sd: float = 0.0
 
 
 @record
@@ -92,6 +91,14 @@ class Told:
 
 
 @record
+class Way:
+    """One way in which a session's steps can be read: the moves of each, in the order of the steps given, and its probability."""
+
+    share: float
+    moves: tuple[tuple[Move, ...], ...]
+
+
+@record
 class Story:
     """What a session's steps mean together.
 
@@ -133,6 +140,9 @@ class History(Protocol):
 
     def story(self, tags: Sequence[TagCount] = ()) -> Story:
         """The steps in the order in which they were added, decided together; ``tags`` are further evidence."""
+
+    def ways(self, tags: Sequence[TagCount] = ()) -> tuple[Way, ...]:
+        """The ways in which all of it can be read, likeliest first; the unlikely ones are left out."""
 
 
 class Identify(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from math import erfc, exp, log, pi, sqrt
+from math import log, sqrt
 
 from device.domain.identification import Candidate, Doubt, Move, Step
 from device.sensing.hypothesis import Change, Hypothesis, Lot
@@ -39,6 +39,8 @@ STRADDLE_S = 2.0
 say) that began within this time."""
 EMPTY_PRIOR = 0.005
 """More leaves than the books have: they can be wrong, but seldom are."""
+STRAYED_PRIOR = 0.0001
+"""The same of what does not belong there, of which there are books only because it may have been put there."""
 PLACED_PRIOR = 0.5
 """What somebody put down where it does not belong is taken up again."""
 HOME_PRIOR = 0.95
@@ -74,8 +76,8 @@ class StepView:
         self.scale = shares(self.candidates)
         self.none = none_log(self.grams)
         self.own = {candidate.gtin for candidate in self.candidates if candidate.belongs == "own"}
-        mine = [candidate for candidate in self.candidates if candidate.belongs == "own"]
-        self.counted = mine if all(candidate.count is not None for candidate in mine) else []
+        mine = [candidate for candidate in self.candidates if candidate.belongs != "stranger"]
+        self.counted = mine if all(candidate.counts is not None for candidate in mine) else []
         self.shift = self._shift()
         self._left = list(self._leaving()) if self.step.delta < 0 else []
         self._reach = {place: self._across(stood[place]) for place in range(number) if self._one_reach(steps[place])}
@@ -148,16 +150,15 @@ class StepView:
 
     def _short_of(self, now: Hypothesis, lot: Lot) -> float:
         known = next((each for each in self.candidates if each.gtin == lot.gtin), None)
-        if known is None or known.count is None:
+        if known is None or known.counts is None:
             return 0.0
-        left = known.count - _gone(now, self.step.slot, known.gtin)
-        there = _at_least(lot.items, left, known.count_sd)
-        if there <= EMPTY_PRIOR:
-            return log(EMPTY_PRIOR)
-        if known.belongs != "own" or not self.counted:
-            return log(there)
-        standing = sum(_expected((each.count or 0) - _gone(now, self.step.slot, each.gtin), each.count_sd) for each in self.counted)
-        return log(max(EMPTY_PRIOR, there * _expected(left, known.count_sd) / standing * len(self.counted)))
+        gone = _gone(now, self.step.slot, known.gtin)
+        there = sum(share for count, share in known.counts if count - gone >= lot.items)
+        least = EMPTY_PRIOR if known.belongs == "own" else STRAYED_PRIOR
+        if self.counted and there > least:
+            standing = sum(_expected(each, _gone(now, self.step.slot, each.gtin)) for each in self.counted)
+            there *= _expected(known, gone) / standing * len(self.counted)
+        return log(max(least, there))
 
     def _taken_up(self, now: Hypothesis) -> Iterator[Change]:
         """What was put down here in this session, and does not belong here, goes again."""
@@ -340,17 +341,9 @@ def _gone(now: Hypothesis, slot: str, gtin: str) -> int:
     return next((count for where, what, count in now.stock if where == slot and what == gtin), 0)
 
 
-def _at_least(items: int, left: int, sd: float) -> float:
-    """How likely so many are left where the books have ``left``, give or take ``sd``."""
-    return float(left >= items) if sd <= 0 else 0.5 * erfc((items - 0.5 - left) / (sd * sqrt(2)))
-
-
-def _expected(left: int, sd: float) -> float:
-    """How many are left on average, which is never less than none: the mean of the positive part of a normal variable."""
-    if sd <= 0:
-        return max(0.0, float(left))
-    z = left / sd
-    return sd * exp(-0.5 * z * z) / sqrt(2 * pi) + left * 0.5 * erfc(-z / sqrt(2))
+def _expected(candidate: Candidate, gone: int) -> float:
+    """How many are left on average, which is never less than none."""
+    return sum(share * max(0, count - gone) for count, share in candidate.counts or ())
 
 
 def _without(doubts: tuple[Doubt, ...], doubt: Doubt) -> tuple[Doubt, ...]:

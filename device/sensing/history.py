@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from math import exp
 
 from device.domain.events import Alternative
-from device.domain.identification import Candidate, Doubt, Move, Step, Story, TagCount, Told
+from device.domain.identification import Candidate, Doubt, Move, Step, Story, TagCount, Told, Way
 from device.sensing.explanations import StepView
 from device.sensing.hypothesis import Hypothesis, Trail
 from device.sensing.identify import ALTERNATIVE_MIN, ALTERNATIVES_MAX, log_sum
@@ -22,6 +22,8 @@ from device.sensing.tag_evidence import tags_log
 BEAM = 64
 FORGET = 18.0
 """A hypothesis 10^8 times less likely than the best is dropped, and so are all beyond the 64 likeliest."""
+WAYS_MOST = 24
+WAY_LEAST = 1e-4
 
 _START = Hypothesis(0.0, (), (), (), (), None)
 
@@ -69,6 +71,15 @@ class JointHistory:
             for doubt in set(hypothesis.doubts):
                 doubts[doubt] = doubts.get(doubt, 0.0) + share
         return Story(self._told(weighed, best), cart, lines, settled, doubts)
+
+    def ways(self, tags: Sequence[TagCount] = ()) -> tuple[Way, ...]:
+        found: dict[tuple[tuple[Move, ...], ...], float] = {}
+        for hypothesis, share in _weighed(self._beams[-1], tags):
+            moves = _moves(hypothesis)
+            given = tuple(moves[self._given.index(place)] for place in range(len(moves)))
+            found[given] = found.get(given, 0.0) + share
+        ranked = sorted(found.items(), key=lambda each: -each[1])[:WAYS_MOST]
+        return tuple(Way(share, moves) for moves, share in ranked if share >= WAY_LEAST)
 
     def _told(self, weighed: Sequence[tuple[Hypothesis, float]], best: Hypothesis) -> tuple[Told, ...]:
         """What each step was by the best hypothesis, and how sure that is by all of them."""

@@ -27,10 +27,11 @@ from math import ceil, exp, log, pi, sqrt
 from device.domain.events import Alternative
 from device.domain.identification import BATCH, WEIGHED, Candidate, Identification
 
-NONE_PRIOR = 0.001
+NONE_PRIOR = 0.0003
+"""Of simulated hands that press on a shelf one in 1,500 is told as a step; what is not sold is seldom taken from a shelf."""
 MORE = 0.15
 HANDS = 0.3
-HANDFUL_G = 200.0
+HANDFUL_G = 50.0
 """Items so heavy are taken one a hand: each beyond two at once is less likely by ``HANDS``."""
 CELL_ERROR_G = 0.5
 CELL_ERROR = 0.0005
@@ -109,11 +110,12 @@ def plate_variance(grams: float, sd: float) -> float:
 def item_variance(candidate: Candidate, quantity: int) -> float:
     """Variance of the weight of ``quantity`` items: what they differ by among themselves, and that of the mean they have in common.
 
-    The mean that was learned (``mean_sd``) is that of the ``count`` items that stand there: any of a few differ from their mean by less.
+    The mean that was learned (``mean_sd``) is that of the items that stand there: any of a few differ from their mean by less.
     """
     among = quantity * candidate.grams_sd**2
-    if candidate.mean_sd is not None and candidate.count is not None and candidate.count >= quantity:
-        among *= 1 - COUNTED * quantity / candidate.count
+    if candidate.mean_sd is not None and candidate.counts is not None:
+        standing = sum(count * share for count, share in candidate.counts)
+        among *= 1 - COUNTED * quantity / standing if standing >= quantity else 1.0
     return among + quantity * quantity * mean_variance(candidate)
 
 

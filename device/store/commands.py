@@ -250,11 +250,15 @@ def _calibrate(turn: Turn, command: Command, wanted: args.CalibrateArguments, co
 
 def _count(turn: Turn, command: Command, wanted: args.Count, cold: ColdStore) -> None:
     slot = _known_slot(turn, wanted.slot)
-    if not stock.is_own(turn, slot, wanted.gtin):
+    if stock.is_own(turn, slot, wanted.gtin):
+        before = turn.slot(slot).counts.get(wanted.gtin)
+        stock.put(turn, slot, wanted.gtin, wanted.count, "counted")
+    elif wanted.gtin in turn.plan.products:
+        before = turn.slot(slot).misplaced.get(wanted.gtin, 0)
+        stock.misplace(turn, slot, wanted.gtin, wanted.count - before, "counted")
+    else:
         raise CommandRefused("bad_arguments")
-    before = turn.slot(slot).counts.get(wanted.gtin)
-    stock.put(turn, slot, wanted.gtin, wanted.count, "counted")
-    filling.counted(turn, slot, wanted.gtin, before)
+    filling.counted(turn, slot, wanted.gtin, before, wanted.count)
     _done(turn, command, before=before, count=wanted.count)
 
 

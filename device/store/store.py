@@ -19,7 +19,7 @@ from device.store import alarms, answers, commands, degraded, devices, inputs, r
 from device.store.access import authentication, codes
 from device.store.access.authentication import Challenge, Refusal
 from device.store.cold import ColdStore
-from device.store.goods import basket, orders, shelves, tags
+from device.store.goods import basket, orders, shelves, standing, tags
 from device.store.inputs import Happening
 from device.store.memory.notes import CatalogueSet, CommandSeen, Forgotten, PlanogramSet, Rebased, ReceiptsFrom, Record
 from device.store.memory.state import Live, State
@@ -425,7 +425,10 @@ class Store:
         if moved:
             turn.note(Forgotten(slots=moved))
         for slot in self.plan.slots.values():
-            if before.slots.get(slot.id) != slot:
+            known = before.slots.get(slot.id)
+            if known is not None and set(known.products) != set(slot.products):
+                standing.reset(turn, slot.id)
+            if known != slot:
                 self.live.based.discard(slot.id)
                 calibration = self.plan.calibration(slot.scale, slot.channel, self.state)
                 if calibration is not None:

@@ -16,7 +16,7 @@ WINE, TWIN, GIN, COLA = "06901234567892", "08076809513739", "05010677850100", "0
 
 
 def own(gtin: str, grams: float, sd: float, count: int | None = 6, prior: float = 1.0) -> Candidate:
-    return Candidate(gtin, grams, sd, 12, prior, None, count, "own")
+    return Candidate(gtin, grams, sd, 12, prior, None, None if count is None else ((count, 1.0),), "own")
 
 
 WINES = [own(WINE, 1250.0, 6.0)]
@@ -253,7 +253,7 @@ def test_confidence_is_calibrated_on_carts_of_its_own_model() -> None:
 
 def test_a_product_of_which_the_books_have_none_is_likelier_where_the_books_may_be_off() -> None:
     sure = [own(WINE, 1250.0, 6.0, count=0), own(TWIN, 1262.0, 6.0, count=3)]
-    unsure = [replace(each, count_sd=0.7) for each in sure]
+    unsure = [replace(sure[0], counts=((0, 0.7), (1, 0.3))), replace(sure[1], counts=((2, 0.3), (3, 0.7)))]
     lines = [Told().step("a", -1250.0, candidates).history.story().lines for candidates in (sure, unsure)]
     assert lines[0][TWIN] > 0.9
     assert 1 - lines[1].get(TWIN, 0.0) > 3 * (1 - lines[0][TWIN])
@@ -264,3 +264,26 @@ def test_the_last_one_of_a_product_is_known_by_what_the_others_weighed() -> None
     other = own(TWIN, 1252.0, 6.0, count=6)
     last, any_of_many = (Told().step("a", -1244.0, [wine, other]).history.story().lines for wine in (one, many))
     assert last.get(WINE, 0.0) < any_of_many.get(WINE, 0.0)
+
+
+def test_every_way_to_read_a_session_comes_with_its_probability() -> None:
+    told = Told().step("a", -1251.0, MIXED).step("b", -355.0, COLAS)
+    ways = told.history.ways()
+    assert sum(way.share for way in ways) == pytest.approx(1.0, abs=1e-3)
+    assert [way.share for way in ways] == sorted((way.share for way in ways), reverse=True)
+    first = {way.moves[0] for way in ways[:2]}
+    assert first == {(Move(WINE, 1),), (Move(TWIN, 1),)}
+    for way in ways[:2]:
+        assert way.moves[1] == (Move(COLA, 1),)
+
+
+def test_ways_are_in_the_order_in_which_the_steps_were_told() -> None:
+    told = Told().step("b", -355.0, COLAS, at=20.0).step("a", -1250.0, WINES, at=10.0)
+    (way,) = told.history.ways()[:1]
+    assert way.moves == ((Move(COLA, 1),), (Move(WINE, 1),))
+
+
+def test_what_may_have_been_put_there_by_mistake_is_no_likelier_than_that() -> None:
+    stray = Candidate(TWIN, 1246.0, 1.0, 1, 0.5, None, ((0, 0.999), (1, 0.001)), "misplaced")
+    lines = Told().step("a", -1246.0, [own(WINE, 1250.0, 6.0), stray]).history.story().lines
+    assert 0.99 < lines[WINE] < 0.9999

@@ -8,7 +8,6 @@ import pytest
 
 from device.domain import facts
 from device.domain.layout import Layout
-from device.store.memory.state import Batch
 from tests.store.shop import COLA, PRODUCTS, RIESLING, Shop, layout, names
 
 TWIN = "09520000001018"
@@ -126,17 +125,19 @@ def test_what_staff_put_in_teaches_what_a_batch_weighs(shop: Shop) -> None:
     shop.enter(purpose="restock")
     shop.weigh("a", 6 * 1256.0)
     shop.leave()
-    batch = shop.state.slots["A"].batches[RIESLING]
-    assert isinstance(batch, Batch)
-    assert 1251.0 < batch.grams < 1256.0
-    assert batch.sd < 4.0
+    (look,) = shop.state.slots["A"].looks
+    (row,) = (row for row in look.rows if row.gtin == RIESLING)
+    assert row.grams is not None
+    assert row.sd is not None
+    assert 1251.0 < row.grams < 1256.0
+    assert row.sd < 4.0
 
 
 def test_a_wrong_batch_is_not_learned(shop: Shop) -> None:
     shop.enter(purpose="restock")
     shop.weigh("a", 2 * 1290.0)
     shop.leave()
-    assert RIESLING not in shop.state.slots["A"].batches
+    assert all(row.grams is None for look in shop.state.slots["A"].looks for row in look.rows)
 
 
 def test_a_mixed_slot_of_unlike_products_is_certain() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from device.domain.events import Alternative, CartLine, ItemReturned, ItemTaken, ReviewReason
 from device.domain.identification import Identification, Move, Step, Story, TagCount, Told
 from device.store import alarms
-from device.store.goods import batches, filling, stock
+from device.store.goods import filling, standing, stock
 from device.store.goods.candidates import on_slot
 from device.store.goods.lines import line
 from device.store.memory.notes import ReviewAdded, StepNoted, StepUnexplained
@@ -60,7 +60,7 @@ def conclude(turn: Turn, session: Session, tags: Sequence[TagCount] = ()) -> Sto
     """Make the lines of a session fit its final cart, and say what is doubtful about it."""
     story = story_of(turn, session, tags)
     _follow(turn, session, story, final=True)
-    batches.follow(turn, session, story.steps)
+    standing.follow(turn, session, story.steps, turn.live.histories[session.id].ways(tags))
     _doubt(turn, session, story)
     if session.unexplained:
         review(turn, session, "unexplained_step")
@@ -73,12 +73,11 @@ def nobodys(turn: Turn, visitors: list[Session], slot_id: str, delta: float, sd:
     for session in visitors:
         review(turn, session, "several_sessions")
     found = turn.identify(abs(delta), sd, on_slot(turn, slot_id, leaving=delta < 0))
-    batches.doubt(turn, slot_id)
-    if found.gtin is None:
-        return
     step = Step(slot_id, turn.moment.uptime, delta, sd, 0.0, evidence)
-    _tell(turn, visitors, step, _move(found, delta), None, found.confidence, found.alternatives)
-    stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, "taken" if delta < 0 else "returned")
+    if found.gtin is not None:
+        _tell(turn, visitors, step, _move(found, delta), None, found.confidence, found.alternatives)
+        stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, "taken" if delta < 0 else "returned")
+    standing.moved(turn, slot_id, step, found)
 
 
 def unexplained(
@@ -95,10 +94,10 @@ def unexplained(
         "evidence": evidence,
         "slow": slow,
     }
-    batches.doubt(turn, slot_id)
     alarms.raise_alarm(turn, "unexplained_removal" if delta < 0 else "unexplained_addition", slot_id, zone, **details)
     if found.gtin is not None:
         stock.move(turn, slot_id, found.gtin, -found.quantity if delta < 0 else found.quantity, cause)
+    standing.moved(turn, slot_id, Step(slot_id, turn.moment.uptime, delta, sd, 0.0, evidence), found)
     return found
 
 
@@ -140,12 +139,11 @@ def _restocked(turn: Turn, session: Session, step: Step) -> None:
         return
     if found.confidence < turn.rules(session.zone).review_below:
         review(turn, session, "low_confidence")
-    if step.delta > 0:
-        filling.put_in(turn, step, found)
-    else:
-        filling.taken_out(turn, step.slot)
+    waits = filling.put_in(turn, step) if step.delta > 0 else filling.settle(turn, step.slot)
     _tell(turn, [session], step, _move(found, step.delta), None, found.confidence, found.alternatives)
     stock.move(turn, step.slot, found.gtin, found.quantity if step.delta > 0 else -found.quantity, "restocked")
+    if not waits:
+        standing.moved(turn, step.slot, step, found)
 
 
 def _restock_undone(turn: Turn, session: Session, step: Step, undoes: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from device.domain.events import StockChanged, StockLow, StockMisplaced, StockOut
 from device.domain.identification import BATCH, WEIGHED
+from device.store.goods import standing
 from device.store.goods.lines import line_at
 from device.store.turn import Turn
 
@@ -79,8 +80,8 @@ def weighed(turn: Turn, slot_id: str) -> int | None:
     product = line_at(turn, slot_id, slot.products[0])
     if len(slot.products) != 1 or state.misplaced or state.grams is None or product is None:
         return None
-    batch = state.batches.get(product.gtin)
-    each = batch.grams if batch else product.grams
+    learnt = standing.weighed(turn, slot_id, product.gtin)
+    each = learnt.grams if learnt else product.grams
     count = round(state.grams / each)
     spread = max(product.grams_sd * max(count, 1) ** 0.5, 2.0)
     if count < 0 or abs(state.grams - count * each) > min(RESIDUAL_SDS * spread + 0.01 * state.grams, 0.4 * product.grams):
@@ -109,8 +110,9 @@ def reconcile(turn: Turn, slot_id: str) -> None:
     if count is None or before is None or count == before or slot_id in turn.live.untrusted or product is None:
         return
     most = max(count, before)
-    batch = state.batches.get(product.gtin)
-    mean_sd = batch.sd if batch else product.grams_sd * (1 / WEIGHED + BATCH**2) ** 0.5
+    learnt = standing.weighed(turn, slot_id, product.gtin)
+    mean_sd = learnt.sd if learnt and learnt.sd is not None else product.grams_sd * (1 / WEIGHED + BATCH**2) ** 0.5
     spread = (most * product.grams_sd**2 + (most * mean_sd) ** 2 + (SPAN * most * product.grams) ** 2) ** 0.5
     if RECONCILE_SDS * spread < 0.5 * product.grams:
         put(turn, slot_id, product.gtin, count, "counted")
+        standing.counted(turn, slot_id, product.gtin, before, count)

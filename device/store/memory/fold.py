@@ -14,7 +14,6 @@ from device.store.memory.history import Span, add
 from device.store.memory.notes import Record
 from device.store.memory.state import (
     Alarm,
-    Batch,
     Calibration,
     Excursion,
     Expiry,
@@ -347,20 +346,8 @@ def _plate(state: State, what: notes.PlateWeight, record: Record) -> None:
     slot.books = what.grams if what.books is None else what.books
 
 
-def _batch(state: State, what: notes.BatchLearnt, record: Record) -> None:
-    batches = slot_of(state, what.slot).batches
-    if what.sd is None:
-        batches.pop(what.gtin, None)
-    else:
-        batches[what.gtin] = Batch(what.grams, what.sd)
-
-
-def _count_doubted(state: State, what: notes.CountDoubted, record: Record) -> None:
-    doubts = slot_of(state, what.slot).count_doubts
-    if what.variance > 0:
-        doubts[what.gtin] = what.variance
-    else:
-        doubts.pop(what.gtin, None)
+def _looks(state: State, what: notes.SlotLooks, record: Record) -> None:
+    slot_of(state, what.slot).looks = what.looks
 
 
 def _filling(state: State, what: notes.SlotFilled, record: Record) -> None:
@@ -508,8 +495,7 @@ _CHANGES: dict[type, Callable[[State, Any, Record], None]] = {
     notes.PlateWeight: _plate,
     notes.StepNoted: _step,
     notes.StepUnexplained: _unexplained,
-    notes.BatchLearnt: _batch,
-    notes.CountDoubted: _count_doubted,
+    notes.SlotLooks: _looks,
     notes.SlotFilled: _filling,
     notes.ExpirySet: _expiry,
     notes.CodeUsed: _code_used,

@@ -8,7 +8,7 @@ from device.domain.events import Event, ReviewReason
 from device.domain.moment import Moment
 from device.domain.products import Product
 from device.domain.record import record
-from device.store.memory.state import Filling, Phase
+from device.store.memory.state import Filling, Look, Phase
 
 
 @record
@@ -183,24 +183,12 @@ class StepUnexplained:
 
 
 @record
-class BatchLearnt:
-    """What the items of a product that stand in a slot weigh on average, and how well that is known; ``sd`` None: as the catalogue says."""
+class SlotLooks:
+    """The ways in which a slot may look, by what has come and gone; none: as the books say, of which the catalogue knows the weights."""
 
-    TYPE: ClassVar[str] = "note.batch"
+    TYPE: ClassVar[str] = "note.looks"
     slot: str
-    gtin: str
-    grams: float
-    sd: float | None
-
-
-@record
-class CountDoubted:
-    """By how many items a count may be wrong, as a variance; 0: somebody has counted."""
-
-    TYPE: ClassVar[str] = "note.count_doubted"
-    slot: str
-    gtin: str
-    variance: float
+    looks: tuple[Look, ...]
 
 
 @record
@@ -383,8 +371,7 @@ Note = (
     | PlateWeight
     | StepNoted
     | StepUnexplained
-    | BatchLearnt
-    | CountDoubted
+    | SlotLooks
     | SlotFilled
     | ExpirySet
     | CodeUsed

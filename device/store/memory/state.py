@@ -132,25 +132,35 @@ class LockState:
     order: int = 0
 
 
-@dataclass(slots=True)
-class Batch:
-    """What the items of a product that stand in a slot weigh on average, and how well that is known."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Items of one product in a slot: how many, the mean of their weights, and its standard error. None: as the catalogue says."""
 
-    grams: float
-    sd: float
+    gtin: str
+    number: int
+    grams: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way in which a slot may look, with its probability. Of products without a row the books know the number."""
+
+    share: float
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
     """What staff have put into a slot of several products since it was last known what stands there.
 
-    ``steps`` are (grams, standard error) of each; ``before`` the counts that there were, of every product of the slot; ``counted`` the
-    products of which staff have said since how many there are.
+    ``steps`` are (grams, standard error) of each; ``before`` the counts that there were, of every product of the slot; ``counted`` what
+    staff have said since: of which product, after how many steps, how many there were.
     """
 
     steps: tuple[tuple[float, float], ...]
     before: dict[str, int]
-    counted: tuple[str, ...] = ()
+    counted: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -167,7 +177,7 @@ class SlotState:
 
     ``books`` is what it should weigh: its weight when it was last put right, and every step since; ``books_at`` the uptime of that, and
     ``followed`` how much of a slow drift has been put to the books since the plate was last known, in grams.
-    ``count_doubts`` are the variances of counts that steps have left in doubt.
+    ``looks`` are the ways in which it may look; none: as the books say.
     ``standing_since`` says since when (Unix time) each product has stood there without the slot having run out of it.
     """
 
@@ -175,9 +185,8 @@ class SlotState:
     books: float | None = None
     books_at: float = 0.0
     followed: float = 0.0
-    batches: dict[str, Batch] = field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
     filling: Filling | None = None
-    count_doubts: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int | None] = field(default_factory=dict)
     misplaced: dict[str, int] = field(default_factory=dict)
     standing_since: dict[str, float] = field(default_factory=dict)

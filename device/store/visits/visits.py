@@ -17,7 +17,7 @@ from device.domain.layout import Slot
 from device.domain.products import Product
 from device.store import answers, degraded
 from device.store.cold.statement import statement
-from device.store.goods import basket, batches, expiry, ledger, orders, stock, tags
+from device.store.goods import basket, expiry, ledger, orders, standing, stock, tags
 from device.store.memory.notes import LinesKept, OrderPickedUp, SessionDetails
 from device.store.memory.state import Session
 from device.store.turn import Turn
@@ -155,9 +155,10 @@ def _restocked(turn: Turn, session: Session) -> tuple[RestockLine, ...]:
             expected = session.expected.get(slot.id, {}).get(gtin)
             count = measured if measured is not None else turn.slot(slot.id).counts.get(gtin)
             if measured is not None:
-                if count != turn.slot(slot.id).counts.get(gtin):
-                    batches.forget(turn, slot.id, gtin)
+                before = turn.slot(slot.id).counts.get(gtin)
                 stock.put(turn, slot.id, gtin, measured, "restocked")
+                if measured != before:
+                    standing.counted(turn, slot.id, gtin, before, measured)
             difference = count - expected if count is not None and expected is not None else None
             lines.append(RestockLine(slot.id, gtin, expected, count, difference))
     return tuple(lines)
