@@ -58,11 +58,12 @@ class BusyShop(Shop):
     def visit(self) -> None:
         """Somebody comes in, takes and puts back, and goes; a minor, or out of hours, stays outside."""
         age = self.chance.choices([14, 18, 40], [1, 4, 5])[0]
-        before = len(self.events("session.started"))
+        before = len(self.records)
         self.show(age=age, sub=f"s{self.chance.randrange(50)}")
-        if len(self.events("session.started")) == before:
+        started = self.events("session.started", since=before)
+        if not started:
             return
-        visit = Visit({}, True, self.last("session.started").session)
+        visit = Visit({}, True, started[-1].session)
         self.visits.append(visit)
         if self.chance.random() < 0.03:
             self.wait(40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -232,13 +233,13 @@ class Shop:
         """The records alone give the state that the store has."""
         assert plain_state(self.replayed()) == plain_state(self.store.state)
 
-    def events(self, *kinds: type[Event] | str) -> list[Any]:
-        """The events told so far, of these types or names."""
-        told = [record.what for record in self.records if record.seq is not None]
+    def events(self, *kinds: type[Event] | str, since: int = 0) -> list[Any]:
+        """The events told so far, of these types or names; ``since`` there were so many records."""
+        told = (record.what for record in islice(self.records, since, None) if record.seq is not None)
         return [event for event in told if not kinds or type(event) in kinds or event.TYPE in kinds]
 
     def last(self, kind: str) -> Any:
-        return self.events(kind)[-1]
+        return next(record.what for record in reversed(self.records) if record.seq is not None and kind == record.what.TYPE)
 
     def types(self) -> list[str]:
         return [event.TYPE for event in self.events()]
