@@ -24,7 +24,8 @@ from firmware_sims.modbus_relay import RelayBoard
 from firmware_sims.serve import Rig
 from firmware_sims.sim import Steady
 from tests.capture import capture
-from tests.drivers.modbus_peer import HOLDING, INPUT_REGISTERS, INPUTS, WRITE_COIL, Boards, Cable, free_port, spoil
+from tests.drivers.modbus_peer import HOLDING, INPUT_REGISTERS, INPUTS, WRITE_COIL, Boards, Cable, spoil
+from tests.ports_to_use import free_port
 
 Serve = Callable[[Path], Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import tty
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
+from tests.ports_to_use import free_port
 
 COILS, INPUTS, HOLDING, INPUT_REGISTERS, WRITE_COIL = 1, 2, 3, 4, 5
 
@@ -200,9 +200,3 @@ def spoil(every: int, at: int | None = None) -> Callable[[bytes], bytes]:
         return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :] if pieces % every == 0 else data
 
     return spoiled
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

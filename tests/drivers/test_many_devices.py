@@ -25,7 +25,7 @@ from firmware_sims.serve import PtyLink, Rig
 from firmware_sims.shelf_board import ShelfBoard
 from firmware_sims.sim import Recorded, Sim
 from firmware_sims.stream import StreamScale
-from tests.drivers.modbus_peer import free_port
+from tests.ports_to_use import free_port
 
 LIMIT_S = 40.0
 SAMPLES = 80

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from device.store.access.codes import card_hmac
-from tests.mosquitto import free_port
+from tests.ports_to_use import free_port
 from tests.scenarios.rig import CONFIG, Rig, rig
 from tests.web.visitor import Watcher, ask, get
 

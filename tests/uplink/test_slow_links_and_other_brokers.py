@@ -16,7 +16,8 @@ from device.uplink.dial import BrokerSocket, dial
 from device.uplink.endpoint import endpoint_of
 from device.uplink.link import Hello, Link
 from device.uplink.uplink import WINDOW
-from tests.mosquitto import Mosquitto, free_port
+from tests.mosquitto import Mosquitto
+from tests.ports_to_use import free_port
 from tests.uplink.memory import EPOCH, ROOT, Inbox, MemoryOutbox, listening, plain_status, running, settings_for, until
 from tests.uplink.proxy import proxying
 
