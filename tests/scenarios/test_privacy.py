@@ -60,7 +60,7 @@ async def page(port: int) -> bytes:
         return document + json.dumps([watcher.topics, watcher.events]).encode()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_person_is_told_to_the_backend_alone_and_forgotten_when_that_is_asked(tmp_path: Path) -> None:
     port = free_port()
     write_cards(tmp_path)

@@ -42,7 +42,7 @@ async def after_plugging(store: Rig, device: str) -> dict[str, Any]:
     return recovered
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_lines_full_of_babble_are_degraded_and_well_again_and_nothing_is_sold(tmp_path: Path) -> None:
     async with rig(tmp_path) as store:
         heard = store.stranger

@@ -24,7 +24,7 @@ def with_page(port: int) -> str:
     return CONFIG + f'\n[web]\nlisten = "127.0.0.1:{port}"\n'
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_visit_is_seen_on_the_page_and_goes_on_there_after_a_kill(tmp_path: Path) -> None:
     port = free_port()
     async with rig(tmp_path, config=with_page(port)) as store, Browser(tmp_path) as browser:
@@ -51,7 +51,7 @@ async def test_a_visit_is_seen_on_the_page_and_goes_on_there_after_a_kill(tmp_pa
         assert await browser.value("document.querySelector('.count').innerText") == "5"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_taken_port_does_not_keep_the_store_from_selling(tmp_path: Path) -> None:
     port = free_port()
     with socket.socket() as taken:
@@ -62,7 +62,7 @@ async def test_a_taken_port_does_not_keep_the_store_from_selling(tmp_path: Path)
             assert store.log.count("is tried again") == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_watching_costs_next_to_no_memory(tmp_path: Path) -> None:
     port = free_port()
     async with rig(tmp_path, config=with_page(port)) as store:
@@ -84,7 +84,7 @@ def resident_mb(store: Rig) -> float:
     return float(psutil.Process(store.daemon.pid).memory_info().rss / 1e6)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_an_engine_that_stands_still_is_no_live_store(tmp_path: Path) -> None:
     port = free_port()
     async with rig(tmp_path, config=with_page(port)) as store, Browser(tmp_path) as browser:
