@@ -36,6 +36,8 @@ from device.store.turn import Turn
 KEPT = 24
 LEAST = 1e-4
 """Looks beyond so many, and those less likely, are left out."""
+WORK_MOST = 4000
+"""So many steps of all ways from all looks are gone through after a session: a tenth of a second. Of more only the likeliest ways."""
 BOUND_SDS = 3.0
 """How far a mean may be from the catalogue's, in standard deviations of items."""
 PLACE_G = 0.5
@@ -268,8 +270,9 @@ def _after(
 ) -> list[tuple[float, View]]:
     """The looks after some steps that can be read in these ways, each as likely as it is, and more or less so from each look."""
     before = as_heavy(before, steps[0].load or None)
+    most = max(1, WORK_MOST // (len(before) * len(steps)))
     after: list[tuple[float, View]] = []
-    for moves, share in read.items():
+    for moves, share in sorted(read.items(), key=lambda each: -each[1])[:most]:
         ends = []
         for weight, view in before:
             at, now = log(weight), dict(view)
@@ -282,44 +285,52 @@ def _after(
     return after
 
 
+class _Part(NamedTuple):
+    """Items of one product in a movement: how many, the variance of one, those they are any of, and the variance of what they weigh."""
+
+    move: Move
+    spread: float
+    items: Items
+    variance: float
+
+
 def _step(turn: Turn, slot_id: str, view: dict[str, Items], step: Step, moves: Sequence[Move]) -> float:
     """One step, read in one way: changes the look, and returns the log of how likely it was in that look, but for what all looks share."""
     error = step.sd * step.sd + PLACE_G**2
-    parts = []
-    likely = 0.0
+    likely, parts = 0.0, []
     total = sum(items.number for items in view.values())
     for move in moves:
         product = line_at(turn, slot_id, move.gtin)
-        if product is None:
-            return 0.0
-        if move.gtin not in view:
-            if _own(turn, slot_id, move.gtin):
-                return 0.0  # nobody knows how many stand there
-            view[move.gtin] = catalogue(product, 0)
-        items, spread = view[move.gtin], product.grams_sd**2
-        if move.quantity < 0:
-            parts.append((move, spread, Items(0, product.grams, 0.0), -move.quantity * spread * (1 + BATCH**2)))
-            continue
-        if items.number < move.quantity:
+        if product is None or (move.gtin not in view and _own(turn, slot_id, move.gtin)):
+            return 0.0  # nobody knows how many stand there
+        items = view.setdefault(move.gtin, catalogue(product, 0))
+        if move.quantity > items.number:
             likely += log(EMPTY)
             items = view[move.gtin] = catalogue(product, move.quantity)
-        for number in range(move.quantity):
-            likely += log(max(1, items.number - number) / max(1, total - number))
-        among = move.quantity * (items.number - move.quantity) / items.number * spread + (move.quantity * items.sd) ** 2
-        parts.append((move, spread, items, among))
+        likely += sum(log((items.number - number) / max(items.number, total - number)) for number in range(move.quantity))
+        parts.append(_part(move, product, items))
     if any(move.quantity > 0 for move in moves):
-        away = -step.delta - sum(move.quantity * items.grams for move, _, items, _ in parts)
-        variance = error + sum(each for *_, each in parts)
+        away = -step.delta - sum(part.move.quantity * part.items.grams for part in parts)
+        variance = error + sum(part.variance for part in parts)
         likely -= 0.5 * (away * away / variance + log(variance))
-    for move, spread, items, _ in parts:
-        others = [(other, mean, more_error) for other, _, mean, more_error in parts if other is not move]
-        grams = -step.delta - sum(other.quantity * mean.grams for other, mean, _ in others)
-        unsure = error + sum(each for *_, each in others)
-        if move.quantity > 0:
-            view[move.gtin] = less(items, spread, move.quantity, grams, unsure)
+    for part in parts:
+        others = [other for other in parts if other is not part]
+        grams = -step.delta - sum(other.move.quantity * other.items.grams for other in others)
+        unsure = error + sum(other.variance for other in others)
+        if part.move.quantity > 0:
+            view[part.move.gtin] = less(part.items, part.spread, part.move.quantity, grams, unsure)
         else:
-            view[move.gtin] = more(view[move.gtin], -move.quantity, -grams, unsure)
+            view[part.move.gtin] = more(view[part.move.gtin], -part.move.quantity, -grams, unsure)
     return likely
+
+
+def _part(move: Move, product: Product, items: Items) -> _Part:
+    """What goes is any of those that stand there; what comes has left the shelf before, and weighs what the catalogue says."""
+    spread = product.grams_sd**2
+    if move.quantity < 0:
+        return _Part(move, spread, Items(0, product.grams, 0.0), -move.quantity * spread * (1 + BATCH**2))
+    among = move.quantity * (items.number - move.quantity) / items.number * spread
+    return _Part(move, spread, items, among + (move.quantity * items.sd) ** 2)
 
 
 def _joined(looks: Sequence[tuple[float, View]]) -> list[tuple[float, dict[str, Items]]]:
