@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiomqtt
@@ -21,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import smartstore
-from device.cli.watch import SENTENCES, Watcher, clock_time, sentence, words
+from device.cli.watch import SENTENCES, Watcher, _watch, clock_time, sentence, words
 from device.domain.envelope import EVENTS
 from device.domain.jws import SigningKey, sign
 from tests.mosquitto import BrokerTls, Mosquitto
@@ -100,6 +101,28 @@ async def test_events_and_changes_are_told_in_words(tmp_path: Path) -> None:
         f"{local}  smartstore/chengdu-01  7  session.item_taken: 2 x 06901234567892 taken from A1: 2401 g ± 1.53 g, 99.91% sure"
     )
     assert third == f"{local}  smartstore/chengdu-01  8  door.closed: the door of fridge-1 is closed after 12.5 s"
+
+
+async def test_an_end_that_comes_together_with_the_brokers_answer_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscribe = aiomqtt.Client.subscribe
+
+    async def ended_with_the_answer(client: aiomqtt.Client, *arguments: Any, **more: Any) -> Any:
+        """What ``asyncio.wait_for`` does below Python 3.12: the answer is returned, and the cancellation is gone."""
+        granted = await subscribe(client, *arguments, **more)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return granted
+
+    monkeypatch.setattr(aiomqtt.Client, "subscribe", ended_with_the_answer)
+    files = dict.fromkeys(("username", "password_file", "ca_file", "cert_file", "key_file"))
+    async with Mosquitto(tmp_path) as broker, asyncio.TaskGroup() as group:
+        task = group.create_task(_watch(broker.url, "smartstore/+", False, files))
+        async with asyncio.timeout(30):
+            await asyncio.wait([task])
+    assert task.done()
 
 
 async def test_with_json_every_message_is_a_line(tmp_path: Path) -> None:
