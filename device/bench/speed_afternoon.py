@@ -94,7 +94,10 @@ async def run(kind: str, broker_port: int, paths: list[str]) -> None:
         sys.stderr.write("up\n")
         sys.stderr.flush()
         await ended.wait()
-        publishing.cancel()
+        # Below Python 3.12 a cancellation that meets what aiomqtt waits for (asyncio.wait_for) may be lost: said until heard.
+        while not publishing.done():
+            publishing.cancel()
+            await asyncio.wait((publishing,), timeout=0.1)
     sys.stdout.write(json.dumps({"samples": program.samples, "published": program.published}) + "\n")
 
 
