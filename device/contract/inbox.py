@@ -10,7 +10,7 @@ from typing import TypeVar
 from device.domain.readings import Reading
 from device.drivers.driver import Driver
 
-LIMIT_S = 15.0
+LIMIT_S = 30.0
 
 _R = TypeVar("_R", bound=Reading)
 

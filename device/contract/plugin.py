@@ -19,7 +19,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from device.contract.case import Case, Peer
 
-GRACE_S = 2.0
+GRACE_S = 10.0
 """How long what was told to end may take to be gone, on a machine that is busy."""
 
 pytest.register_assert_rewrite("device.contract.suite")
