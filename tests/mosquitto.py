@@ -87,7 +87,7 @@ class Mosquitto:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 if self._process.returncode is not None:
                     log = self._folder.joinpath("log").read_text()

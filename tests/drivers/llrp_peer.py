@@ -31,7 +31,7 @@ class Emulator(LLRPEmulator):
 
     async def deserted(self) -> None:
         """Return once it has noticed that its client has gone; it leaves a task behind otherwise."""
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(30):
             while self._writer is not None:  # noqa: ASYNC110  # the emulator has no event for it
                 await asyncio.sleep(0)
 

@@ -287,7 +287,7 @@ async def test_an_unplugged_probe_is_gone_from_its_folder_and_comes_back(tmp_pat
 async def speak(wired: Wired, port: serial.Serial) -> None:
     """Provoke the device through the port until something is heard."""
     host = _Host(port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not host.tick(0.0):
             wired.provoke(host, wired.sim)
             await asyncio.sleep(0.02)

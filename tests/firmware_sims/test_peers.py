@@ -85,7 +85,7 @@ class Panel:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Let both ends talk until something holds. libosdp's clock is the machine's."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not condition():
                 self.panel.refresh()
                 self._wire.heard += self._device.receive(bytes(self._wire.said))
@@ -160,7 +160,7 @@ async def test_an_llrp_reader_reports_the_tags_of_its_field_and_is_there_again_a
 
 
 async def first_tag(number: int) -> bytes:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             try:
                 async with llrpkit.Reader("127.0.0.1", number) as reader, aclosing(reader.inventory()) as tags:
@@ -172,7 +172,7 @@ async def first_tag(number: int) -> bytes:
 
 
 async def until_refused(number: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", number)

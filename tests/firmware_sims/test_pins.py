@@ -16,7 +16,7 @@ from firmware_sims.pins import SOCKET_VARIABLE, SimPinFactory
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  # the other side is a thread and tells nobody
             await asyncio.sleep(0.005)
 

@@ -17,7 +17,7 @@ from firmware_sims.sim import Steady
 async def read_until(port: serial.Serial, end: bytes) -> bytes:
     """Read without blocking the loop that also serves the simulated device."""
     heard = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not heard.endswith(end):
             heard += port.read(4096)
             await asyncio.sleep(0.005)
@@ -30,7 +30,7 @@ def talk(port: serial.Serial) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  # what is waited for is in the kernel and tells nobody
             await asyncio.sleep(0.01)
 
@@ -98,7 +98,7 @@ async def test_a_device_on_tcp_speaks_to_all_clients_and_survives_their_leaving(
     async with served_on_tcp(scale) as link:
         first_reader, first_writer = await asyncio.open_connection("127.0.0.1", link.number)
         second_reader, second_writer = await asyncio.open_connection("127.0.0.1", link.number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             first_writer.write(b"SIR\r\n")
             await first_reader.readuntil(b"g\r\n")
             await second_reader.readuntil(b"g\r\n")

@@ -39,7 +39,7 @@ class Terminal:
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._ours, arrived.set)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await arrived.wait()
         finally:
             loop.remove_reader(self._ours)

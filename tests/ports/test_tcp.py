@@ -17,7 +17,7 @@ from device.ports.tcp import TcpPort
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(30)
         yield listening
 
 
@@ -39,7 +39,7 @@ def fill(port: TcpPort) -> None:
 async def readable(port: TcpPort) -> None:
     loop, arrived = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(port.fileno(), arrived.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await arrived.wait()
     loop.remove_reader(port.fileno())
 
