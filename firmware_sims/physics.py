@@ -136,6 +136,11 @@ class Plate:
         """What the plate itself does, without creep, drift, noise and glitches: where it is on its way to ``grams``."""
         return self._at_g
 
+    @property
+    def pushed(self) -> bool:
+        """Whether a hand, a knock or weight that comes or goes is at work on it."""
+        return bool(self._pushes)
+
     def sample(self, dt: float) -> float:
         """``dt`` later: grams as the cell converts them."""
         self._move(dt)
