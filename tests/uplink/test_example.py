@@ -6,8 +6,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
+
+import aiomqtt
 
 from device.uplink import Uplink
 from tests.mosquitto import Mosquitto
@@ -42,14 +43,18 @@ def with_port(script: Path, port: int) -> str:
     return str(script)
 
 
-async def ended(script: str, interrupt: Callable[[], object] | None = None) -> str:
-    """What the example says last, on the way out."""
-    process = await asyncio.create_subprocess_exec(sys.executable, script, stderr=asyncio.subprocess.PIPE)
+async def ended(script: str, broker: Mosquitto | None = None) -> str:
+    """What the example says last on the way out: by itself, or at Ctrl-C once it has printed a message of this broker."""
+    process = await asyncio.create_subprocess_exec(sys.executable, script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     try:
-        if interrupt is not None:
-            await until(interrupt)
-            process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
+            if broker is not None:
+                await until(lambda: "Sending SUBACK to" in broker.log)
+                async with aiomqtt.Client("127.0.0.1", broker.port) as store:
+                    await store.publish("smartstore/test-01/event/door/opened", b"{}", qos=1)
+                assert process.stdout is not None
+                assert await process.stdout.readline() == b"{}\n"
+                process.send_signal(signal.SIGINT)
             _, said = await process.communicate()
     finally:
         if process.returncode is None:
@@ -60,7 +65,7 @@ async def ended(script: str, interrupt: Callable[[], object] | None = None) -> s
 
 async def test_the_example_ends_silently_at_ctrl_c_and_with_a_sentence_without_a_broker(tmp_path: Path) -> None:
     async with Mosquitto(tmp_path) as broker:
-        said = await ended(with_port(tmp_path / "subscribe.py", broker.port), lambda: "Sending SUBACK to" in broker.log)
+        said = await ended(with_port(tmp_path / "subscribe.py", broker.port), broker)
         assert not said.strip()
     said = await ended(with_port(tmp_path / "subscribe.py", broker.port))
     assert "Connection refused" in said
