@@ -40,6 +40,8 @@ ITEMS_G = (330.0, 500.0, 750.0, 1250.0, 1550.0)
 WITHIN_G = 1.0
 REST_S, LOOK_S, AFTER_S = 8.0, 4.0, 4.0
 STOCKED_S, STOCKED_G = 3.0, 900.0
+APART_S = 1.0
+"""A step that began so long before its movement is told together with the movement before: odd, and no error of measuring."""
 
 Kind = Literal["taken", "put back", "put elsewhere", "put on"]
 KINDS: tuple[Kind, ...] = ("taken", "put back", "put elsewhere", "put on")
@@ -99,9 +101,10 @@ def measured(task: Task) -> Found:
     odd = 0
     for kind in KINDS:
         for number in range(task.picks):
-            steps, settled_at, grams = _moved(kind, task.rate_hz, f"{task.seed} {kind} {number}")
-            odd += len(steps) != 1
-            if steps:
+            steps, watched_at, settled_at, grams = _moved(kind, task.rate_hz, f"{task.seed} {kind} {number}")
+            together = any(step.began_at < watched_at - APART_S for step in steps)
+            odd += len(steps) != 1 or together
+            if steps and not together:
                 delays[kind].append(round(steps[-1].at - settled_at, 4))
                 errors.append(round(sum(step.delta for step in steps) - grams, 3))
                 scores.append(round(errors[-1] / sqrt(sum(step.sd**2 for step in steps)), 3))
@@ -113,8 +116,8 @@ def measured(task: Task) -> Found:
     return Found(task.rate_hz, delays, scores, errors, odd, pressed, task.presses, *bounds)
 
 
-def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], float, float]:
-    """The steps of one movement, when the plate had settled, and what really changed."""
+def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], float, float, float]:
+    """The steps of one movement, when it began, when the plate had settled, and what really changed."""
     chance = Random(f"latency {seed}")
     plate, beside = Plate(f"latency {seed}"), Plate(f"beside {seed}")
     plate.rest(chance.uniform(2000.0, 10_000.0))
@@ -139,7 +142,7 @@ def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], flo
         if at >= watched_at and abs(plate.path_g - plate.grams) > WITHIN_G:
             settled_at = at + dt / 2
         steps += [fact for fact in scale.take(WeightReading("plate", at, (value,))) if isinstance(fact, WeightStep)]
-    return [step for step in steps if step.at >= watched_at], settled_at, -grams if kind == "taken" else grams
+    return [step for step in steps if step.at >= watched_at], watched_at, settled_at, -grams if kind == "taken" else grams
 
 
 def _pressed(rate_hz: float, seed: str) -> bool:
