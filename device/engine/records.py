@@ -11,7 +11,7 @@ from device.domain.events import Event
 from device.domain.moment import Moment
 from device.journal import Row
 from device.store.memory.fold import apply
-from device.store.memory.notes import NOTES, Record
+from device.store.memory.notes import NOTES, RETIRED, Record
 from device.store.memory.state import State
 
 _EVENT_TYPES = frozenset(get_args(Event))
@@ -57,8 +57,9 @@ def dump_state(state: State) -> bytes:
 
 
 def restore(snapshot: bytes | None, rows: Iterable[Row]) -> State:
-    """The state from a snapshot and the rows after it."""
+    """The state from a snapshot and the rows after it, also of a journal that an earlier version has begun."""
     state: State = adapter(State).validate_json(snapshot) if snapshot is not None else State()
     for row in rows:
-        apply(state, record_from(row))
+        if row.type not in RETIRED:
+            apply(state, record_from(row))
     return state

@@ -129,7 +129,7 @@ def test_what_staff_put_into_a_mixed_slot_waits_until_they_have_counted_all_of_i
     shop.command("count", slot="C", gtin=COLA, count=0)
     waiting = filling(shop)
     assert waiting is not None
-    assert waiting.counted == ((COLA, 1, 0),)
+    assert waiting.said == ((COLA, 1, 0),)
     assert not learnt(shop, "C")
     shop.command("count", slot="C", gtin=RIESLING, count=2)
     assert filling(shop) is None

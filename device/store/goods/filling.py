@@ -64,9 +64,9 @@ def counted(turn: Turn, slot_id: str, gtin: str, before: int | None, count: int)
         standing.counted(turn, slot_id, gtin, before, count)
         return
     said = (gtin, len(filling.steps), count)
-    filling = replace(filling, counted=(*(each for each in filling.counted if each[:2] != said[:2]), said))
+    filling = replace(filling, said=(*(each for each in filling.said if each[:2] != said[:2]), said))
     turn.note(SlotFilled(slot_id, filling))
-    if set(filling.before) <= {each for each, steps, _ in filling.counted if steps == len(filling.steps)}:
+    if set(filling.before) <= {each for each, steps, _ in filling.said if steps == len(filling.steps)}:
         settle(turn, slot_id)
 
 
@@ -112,7 +112,7 @@ def _ways(likely: float, view: standing.View, filling: Filling, products: Mappin
 
 def _as_counted(ways: list[_Way], filling: Filling, steps: int) -> list[_Way]:
     """Those that agree with what was counted after so many steps."""
-    said = {gtin: count for gtin, after, count in filling.counted if after == steps}
+    said = {gtin: count for gtin, after, count in filling.said if after == steps}
     return [way for way in ways if all(gtin in way.view and way.view[gtin].number == count for gtin, count in said.items())]
 
 

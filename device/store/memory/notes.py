@@ -394,6 +394,9 @@ Note = (
 NOTES: dict[str, type[Note]] = {note.TYPE: note for note in get_args(Note)}
 """Every note type by its name."""
 
+RETIRED = frozenset({"note.batch", "note.count_doubted"})
+"""Notes of journals that an earlier version has begun, which say nothing any more: what a slot's items weigh is in its looks."""
+
 
 @record
 class Record:

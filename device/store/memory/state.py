@@ -154,13 +154,13 @@ class Look:
 class Filling:
     """What staff have put into a slot of several products since it was last known what stands there.
 
-    ``steps`` are (grams, standard error) of each; ``before`` the counts that there were, of every product of the slot; ``counted`` what
-    staff have said since: of which product, after how many steps, how many there were.
+    ``steps`` are (grams, standard error) of each; ``before`` the counts that there were, of every product of the slot; ``said`` what
+    staff have counted since: of which product, after how many steps, how many there were.
     """
 
     steps: tuple[tuple[float, float], ...]
     before: dict[str, int]
-    counted: tuple[tuple[str, int, int], ...] = ()
+    said: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(slots=True)
