@@ -53,7 +53,7 @@ EMPTIED_PRIOR = 0.005
 EMPTIED_LEAST = 0.15
 """A bottle that was opened and put back: anything from an empty one upwards, and by its own weight clearly not what it was."""
 EMPTIED_SDS = 4.0
-SHIFT_TIMES = 30.0
+SHIFT_TIMES = 90.0
 SHIFT_SHARE = 0.3
 SHIFT_MOST_G = 30.0
 """A change of less than this share of the lightest item around, and of this many grams, is nothing that is sold: things were moved about

@@ -27,8 +27,8 @@ from math import ceil, exp, log, pi, sqrt
 from device.domain.events import Alternative
 from device.domain.identification import BATCH, WEIGHED, Candidate, Identification
 
-NONE_PRIOR = 0.0003
-"""Of simulated hands that press on a shelf one in 1,500 is told as a step; what is not sold is seldom taken from a shelf."""
+NONE_PRIOR = 0.0001
+"""One simulated press of a hand in 1,500 is told as a step, and one doing in seven has one; what is not sold is seldom on a shelf."""
 MORE = 0.15
 HANDS = 0.3
 HANDFUL_G = 50.0
