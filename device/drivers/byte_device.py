@@ -17,18 +17,14 @@ from device.drivers.dialogue import Dialogue, Turn
 from device.drivers.driver import Sink
 from device.ports.clock import uptime
 from device.ports.opening import open_port
-from device.ports.rounds import ROUND_S, Rounds
+from device.ports.rounds import Rounds
 from device.ports.stream import BytePort
 
 
 class ByteDevice:
-    """A ``Driver`` behind a byte port. ``begin`` makes the dialogue of one connection, ``baud`` is the usual speed of its kind.
+    """A ``Driver`` behind a byte port. ``begin`` makes the dialogue of one connection, ``baud`` is the usual speed of its kind."""
 
-    ``patience_s`` is how long bytes may wait for the next round (``device.ports.rounds``).
-    """
-
-    def __init__(self, device: str, address: PortAddress, baud: int, begin: Callable[[], Dialogue], *, patience_s: float = ROUND_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self, device: str, address: PortAddress, baud: int, begin: Callable[[], Dialogue]) -> None:
         self._id = device
         self._address = address
         self._baud = baud
@@ -41,7 +37,7 @@ class ByteDevice:
     async def run(self, sink: Sink) -> None:
         """See ``Driver.run``."""
         port = await open_port(self._id, self._address, self._baud)
-        connection = _Connection(port, self._begin(), sink, self._patience_s)
+        connection = _Connection(port, self._begin(), sink)
         try:
             await connection.serve()
         finally:
@@ -54,8 +50,7 @@ class _Connection:
     Errors inside the loop's callbacks, our own bugs too, are raised where ``serve`` is awaited, so that they reach the TaskGroup.
     """
 
-    def __init__(self, port: BytePort, dialogue: Dialogue, sink: Sink, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, port: BytePort, dialogue: Dialogue, sink: Sink) -> None:
         self._loop = asyncio.get_running_loop()
         self._port = port
         self._dialogue = dialogue
@@ -87,7 +82,7 @@ class _Connection:
 
     def _listen(self) -> None:
         self._rounds = Rounds.of(self._loop)
-        self._rounds.join(self._port.fileno(), self._readable, self._patience_s)
+        self._rounds.join(self._port.fileno(), self._readable)
         self._listening = True
         self._keep_time()
 

@@ -13,7 +13,6 @@ from device.domain.readings import DeviceRebooted, DeviceUp, FaultReading, Readi
 from device.drivers.byte_device import ByteDevice
 from device.drivers.dialogue import Heartbeat, NoiseTally, Turn
 from device.errors import DeviceError, DeviceRefused
-from device.ports.rounds import ROUND_S
 from device.wire.noise import Noise, binary_hint
 from device.wire.shelf_board import (
     BUSY,
@@ -31,18 +30,13 @@ from device.wire.shelf_board import (
 BAUD = 115_200
 ANSWER_S = 1.0
 BUSY_S = 0.5
-FAST_PATIENCE_S = 0.01
-"""At 80 Hz a step is told within 0.15 s of the plate's settling (19 of 20). The detector needs 0.144 of them; 0.0125 more is too much."""
 _WRAP_NEAR_US = (1 << 32) - 120_000_000
 """A clock that jumps back from beyond this has wrapped (it does so every 71.6 minutes); from before it, it has begun anew."""
 
 
 def driver(entry: ShelfBoardScale) -> ByteDevice:
     """The driver of one configured board."""
-    patience_s = ROUND_S if entry.rate_hz <= 10 else FAST_PATIENCE_S
-    return ByteDevice(
-        entry.id, entry.port, BAUD, lambda: ShelfBoardDialogue(entry.id, entry.channels, entry.rate_hz), patience_s=patience_s
-    )
+    return ByteDevice(entry.id, entry.port, BAUD, lambda: ShelfBoardDialogue(entry.id, entry.channels, entry.rate_hz))
 
 
 class ShelfBoardDialogue:

@@ -2,8 +2,7 @@
 
 To be woken costs more than to read: an idle core has to be woken, the event loop to turn, caches to be filled again. Thirty-two scales at
 50 Hz are 1,600 lines a second; in rounds of 20 ms they are 50 awakenings. What arrives after a silence is read at once; only what comes
-within a round of it waits for the next. That is all the delay there is. A device whose samples are in a hurry says how long they may wait,
-and the shortest such time is the round of all.
+within a round of it waits for the next. That is all the delay there is.
 """
 
 from __future__ import annotations
@@ -28,8 +27,6 @@ class Rounds:
         self._loop = loop
         self._epoll = select.epoll()
         self._readable: dict[int, Callable[[float], None]] = {}
-        self._patience_s: dict[int, float] = {}
-        self.round_s = ROUND_S
         self._next: asyncio.TimerHandle | None = None
         loop.add_reader(self._epoll.fileno(), self._woken)
 
@@ -40,23 +37,19 @@ class Rounds:
             _rounds[loop] = Rounds(loop)
         return _rounds[loop]
 
-    def join(self, fd: int, readable: Callable[[float], None], patience_s: float = ROUND_S) -> None:
+    def join(self, fd: int, readable: Callable[[float], None]) -> None:
         """From now on ``readable`` is called when there is something to read, or the other end is gone. It must not raise.
 
-        It is told the time of the round (``device.ports.clock.uptime``). ``patience_s`` is how long what has arrived may wait, and no
-        more than ``ROUND_S``.
+        It is told the time of the round (``device.ports.clock.uptime``).
         """
         self._epoll.register(fd, select.EPOLLIN)
         self._readable[fd] = readable
-        self._patience_s[fd] = patience_s
-        self.round_s = min(ROUND_S, *self._patience_s.values())
 
     def leave(self, fd: int) -> None:
         """No more of it. To be called before the descriptor is closed; the last one ends the rounds."""
-        del self._readable[fd], self._patience_s[fd]
+        del self._readable[fd]
         self._epoll.unregister(fd)
         if self._readable:
-            self.round_s = min(ROUND_S, *self._patience_s.values())
             return
         if self._next is not None:
             self._next.cancel()
@@ -67,11 +60,11 @@ class Rounds:
 
     def _woken(self) -> None:
         self._loop.remove_reader(self._epoll.fileno())
-        self._next = self._loop.call_later(self.round_s, self._round)
+        self._next = self._loop.call_later(ROUND_S, self._round)
         self._read_all()
 
     def _round(self) -> None:
-        self._next = self._loop.call_later(self.round_s, self._round)
+        self._next = self._loop.call_later(ROUND_S, self._round)
         if not self._read_all():
             self._next.cancel()
             self._next = None

@@ -137,15 +137,3 @@ async def test_with_the_last_port_nothing_remains(lines: list[Line]) -> None:
     lines[0].say(b"b")
     await lines[0].until(b"ab")
     lines[0].leave()
-
-
-async def test_the_least_patient_port_sets_the_pace_while_it_is_there(lines: list[Line]) -> None:
-    together = Rounds.of(asyncio.get_running_loop())
-    hurried = Line()
-    together.join(hurried.near, hurried.readable, 0.005)
-    assert together.round_s == 0.005
-    hurried.leave()
-    assert together.round_s == ROUND_S
-    hurried.close()
-    for line in lines:
-        line.leave()

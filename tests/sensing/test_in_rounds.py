@@ -9,28 +9,24 @@ from random import Random
 import pytest
 
 from device.domain.facts import TraceCaptured, WeightStep
-from device.drivers.shelf_board import FAST_PATIENCE_S
 from device.ports.rounds import ROUND_S
 from tests.sensing.signals import Signal, Step, facts_of, sense, stream_scale
 
 
-def in_rounds(samples: Iterator[tuple[float, float]], phase: float, round_s: float = ROUND_S) -> Iterator[tuple[float, float]]:
+def in_rounds(samples: Iterator[tuple[float, float]], phase: float) -> Iterator[tuple[float, float]]:
     """The same samples, each at the time of the round in which it is read."""
     for at, grams in samples:
-        yield (ceil(at / round_s - phase) + phase) * round_s, grams
+        yield (ceil(at / ROUND_S - phase) + phase) * ROUND_S, grams
 
 
-@pytest.mark.parametrize(
-    ("rate_hz", "sigma", "round_s", "limit_s"),
-    [(10.0, 0.55, ROUND_S, 0.5), (50.0, 0.8, ROUND_S, 0.2), (80.0, 1.0, FAST_PATIENCE_S, 0.15)],
-)
-def test_a_pick_is_still_told_in_time(rate_hz: float, sigma: float, round_s: float, limit_s: float) -> None:
+@pytest.mark.parametrize(("rate_hz", "sigma", "limit_s"), [(10.0, 0.55, 0.5), (50.0, 0.8, 0.2), (80.0, 1.0, 0.15)])
+def test_a_pick_is_still_told_in_time(rate_hz: float, sigma: float, limit_s: float) -> None:
     delays = []
     for seed in range(60):
         rng = Random(seed)
         step = Step(12 + rng.random(), rng.choice((-1200.0, -750.0, -340.0)), 0.03)
         signal = Signal(seed, rate_hz, sigma=sigma, memory=0.3, glitches=0.004, steps=[step])
-        facts = facts_of(sense(stream_scale(rate_hz)), in_rounds(signal.samples(15), rng.random(), round_s))
+        facts = facts_of(sense(stream_scale(rate_hz)), in_rounds(signal.samples(15), rng.random()))
         (found,) = [fact for fact in facts if isinstance(fact, WeightStep)]
         delays.append(found.at - step.settled_at())
     assert sorted(delays)[56] < limit_s
