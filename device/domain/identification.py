@@ -13,6 +13,12 @@ WEIGHED = 10
 BATCH = 0.5
 """How much the means of batches differ, as a share of how much items do."""
 
+
+def delivery_variance(grams_sd: float) -> float:
+    """Variance of the mean weight of a delivery, about the catalogue's mean; ``grams_sd`` is what items differ by."""
+    return grams_sd**2 * (1 / WEIGHED + BATCH**2)
+
+
 Belonging = Literal["own", "misplaced", "stranger"]
 """Why a product may leave a slot: it belongs there, it is known to have been put there, or it is only somewhere in the same zone."""
 

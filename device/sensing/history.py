@@ -74,9 +74,10 @@ class JointHistory:
 
     def ways(self, tags: Sequence[TagCount] = ()) -> tuple[Way, ...]:
         found: dict[tuple[tuple[Move, ...], ...], float] = {}
+        as_given = sorted(range(len(self._given)), key=self._given.__getitem__)
         for hypothesis, share in _weighed(self._beams[-1], tags):
             moves = _moves(hypothesis)
-            given = tuple(moves[self._given.index(place)] for place in range(len(moves)))
+            given = tuple(moves[number] for number in as_given)
             found[given] = found.get(given, 0.0) + share
         ranked = sorted(found.items(), key=lambda each: -each[1])[:WAYS_MOST]
         return tuple(Way(share, moves) for moves, share in ranked if share >= WAY_LEAST)

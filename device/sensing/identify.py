@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil, exp, log, pi, sqrt
 
 from device.domain.events import Alternative
-from device.domain.identification import BATCH, WEIGHED, Candidate, Identification
+from device.domain.identification import Candidate, Identification, delivery_variance
 
 NONE_PRIOR = 0.0001
 """One simulated press of a hand in 1,500 is told as a step, and one doing in seven has one; what is not sold is seldom on a shelf."""
@@ -121,7 +121,7 @@ def item_variance(candidate: Candidate, quantity: int) -> float:
 
 def mean_variance(candidate: Candidate) -> float:
     """Variance of the mean of what stands there."""
-    return candidate.grams_sd**2 * (1 / WEIGHED + BATCH**2) if candidate.mean_sd is None else candidate.mean_sd**2
+    return delivery_variance(candidate.grams_sd) if candidate.mean_sd is None else candidate.mean_sd**2
 
 
 def quantities(grams: float, sd: float, candidate: Candidate, *, hand: bool = True) -> Iterator[tuple[int, float]]:

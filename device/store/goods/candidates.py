@@ -56,8 +56,9 @@ def _candidate(
     product = line(turn, gtin, whose)
     if product is None:
         return None
-    grams, mean_sd = (what.grams, what.sd) if what is not None and what.sd is not None and learnt else (product.grams, None)
-    return Candidate(gtin, grams, product.grams_sd, most, prior, mean_sd, what.counts if what is not None else None, belongs)
+    counts, weight = (what.counts, what.weight if learnt else None) if what is not None else (None, None)
+    grams, mean_sd = weight if weight is not None else (product.grams, None)
+    return Candidate(gtin, grams, product.grams_sd, most, prior, mean_sd, counts, belongs)
 
 
 def _moved(session: Session | None, slot_id: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from math import ceil, exp, log, sqrt
 from typing import NamedTuple
 
-from device.domain.identification import BATCH, WEIGHED, Step
+from device.domain.identification import Step, delivery_variance
 from device.domain.products import Product
 from device.store.goods import standing
 from device.store.goods.lines import line_at
@@ -70,20 +70,19 @@ def counted(turn: Turn, slot_id: str, gtin: str, before: int | None, count: int)
         settle(turn, slot_id)
 
 
-def settle(turn: Turn, slot_id: str) -> bool:
-    """All is counted, or somebody comes to the slot: what was put in is what it can have been. Never waits."""
+def settle(turn: Turn, slot_id: str) -> None:
+    """All is counted, or somebody comes to the slot: what was put in is what it can have been."""
     filling = turn.slot(slot_id).filling
     if filling is None:
-        return False
+        return
     products = {product.gtin: product for product in _products(turn, slot_id) if product.gtin in filling.before}
     ways = [way for share, view in standing.looks_now(turn, slot_id) for way in _ways(log(share), view, filling, products)]
     turn.note(SlotFilled(slot_id, None))
     if not ways:
         standing.reset(turn, slot_id)
-        return False
+        return
     top = max(way.log for way in ways)
     standing.note(turn, slot_id, standing.as_heavy([(exp(way.log - top), way.view) for way in ways], standing.load(turn, slot_id)))
-    return False
 
 
 def _products(turn: Turn, slot_id: str) -> list[Product]:
@@ -120,9 +119,8 @@ def _steps(view: standing.View, grams: float, sd: float, products: Mapping[str, 
     """Each product of which some new items may weigh so much: the log likelihood, and the look with them."""
     error = sd * sd + standing.PLACE_G**2
     for gtin, product in products.items():
-        spread = product.grams_sd**2
         for quantity in range(1, ceil(2 * grams / product.grams) + 1):
-            variance = quantity * spread + quantity**2 * spread * (1 / WEIGHED + BATCH**2) + error
+            variance = quantity * product.grams_sd**2 + quantity**2 * delivery_variance(product.grams_sd) + error
             away = grams - quantity * product.grams
             if abs(away) <= FAR_SDS * sqrt(variance):
                 items = view.get(gtin) or standing.catalogue(product, 0)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
-from device.domain.identification import BATCH, WEIGHED, Identification, Move, Step, Told, Way
+from device.domain.identification import BATCH, Identification, Move, Step, Told, Way, delivery_variance
 from device.domain.products import Product
 from device.store.goods.lines import line_at
 from device.store.memory.notes import SlotLooks
@@ -63,18 +63,24 @@ View = Mapping[str, Items]
 """One look: the products of which it says something."""
 
 
+class Weight(NamedTuple):
+    """The mean of some items' weights, and its standard error."""
+
+    grams: float
+    sd: float
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What all looks say of one product: numbers with their probabilities, and its mean weight; ``sd`` None: the catalogue's."""
+    """What all looks say of one product: numbers with their probabilities, and its mean weight; None: the catalogue's."""
 
     counts: tuple[tuple[int, float], ...]
-    grams: float
-    sd: float | None
+    weight: Weight | None
 
 
 def catalogue(product: Product, count: int) -> Items:
     """What the catalogue says of so many items that nobody has weighed."""
-    return Items(count, product.grams, sqrt(product.grams_sd**2 * (1 / WEIGHED + BATCH**2 + 1 / max(1, count))))
+    return Items(count, product.grams, sqrt(delivery_variance(product.grams_sd) + product.grams_sd**2 / max(1, count)))
 
 
 def less(items: Items, spread: float, quantity: int, grams: float, error: float) -> Items:
@@ -99,7 +105,7 @@ def more(items: Items, quantity: int, grams: float, error: float) -> Items:
 
 def known(turn: Turn, slot_id: str, gone: Mapping[str, int] | None = None) -> dict[str, Known]:
     """What is known of each product of a slot of which there is a count; as it was before some had ``gone``, by the books."""
-    looks = _looks(turn, slot_id, _with(turn, slot_id, _booked(turn, slot_id), (gone or {}).items()))
+    looks = _looks(turn, slot_id, _before(turn, slot_id, _booked(turn, slot_id), (gone or {}).items()))
     weighed = {row.gtin for look in turn.slot(slot_id).looks for row in look.rows if row.grams is not None}
     found = {}
     for gtin in {gtin: None for _, view in looks for gtin in view}:
@@ -107,14 +113,14 @@ def known(turn: Turn, slot_id: str, gone: Mapping[str, int] | None = None) -> di
         for share, view in looks:
             counts[view[gtin].number] = counts.get(view[gtin].number, 0.0) + share
         mean = _mean([(share, view[gtin]) for share, view in looks if view[gtin].number] or [(share, view[gtin]) for share, view in looks])
-        found[gtin] = Known(tuple(sorted(counts.items())), mean.grams, mean.sd if gtin in weighed else None)
+        found[gtin] = Known(tuple(sorted(counts.items())), Weight(mean.grams, mean.sd) if gtin in weighed else None)
     return found
 
 
-def weighed(turn: Turn, slot_id: str, gtin: str) -> Known | None:
+def weighed(turn: Turn, slot_id: str, gtin: str) -> Weight | None:
     """What the items of a product in a slot weigh, where more is known of it than the catalogue says."""
     found = known(turn, slot_id).get(gtin)
-    return found if found is not None and found.sd is not None else None
+    return found.weight if found is not None else None
 
 
 def follow(turn: Turn, session: Session, steps: Sequence[Told], ways: Sequence[Way]) -> None:
@@ -128,13 +134,13 @@ def follow(turn: Turn, session: Session, steps: Sequence[Told], ways: Sequence[W
                 moves = tuple(way.moves[place] for place in places)
                 read[moves] = read.get(moves, 0.0) + way.share
             told = [move for place in places for move in steps[place].moves]
-            before = _looks(turn, slot_id, _with(turn, slot_id, _booked(turn, slot_id), _gone(told)))
+            before = _looks(turn, slot_id, _before(turn, slot_id, _booked(turn, slot_id), _gone(told)))
             note(turn, slot_id, _after(turn, slot_id, before, [session.steps[place] for place in places], read))
 
 
 def moved(turn: Turn, slot_id: str, step: Step, found: Identification) -> None:
     """Keep up with one step that stands for itself; when the books have it."""
-    before = _looks(turn, slot_id, _with(turn, slot_id, _booked(turn, slot_id), _gone(_told(step, found))))
+    before = _looks(turn, slot_id, _before(turn, slot_id, _booked(turn, slot_id), _gone(_told(step, found))))
     note(turn, slot_id, after_step(turn, slot_id, before, step, found))
 
 
@@ -227,7 +233,7 @@ def _booked(turn: Turn, slot_id: str) -> dict[str, int]:
     return own | state.misplaced
 
 
-def _with(turn: Turn, slot_id: str, booked: Mapping[str, int], gone: Iterable[tuple[str, int]]) -> dict[str, int]:
+def _before(turn: Turn, slot_id: str, booked: Mapping[str, int], gone: Iterable[tuple[str, int]]) -> dict[str, int]:
     """The same books, before these had gone."""
     before = dict(booked)
     for gtin, quantity in gone:
@@ -364,11 +370,7 @@ def _row(turn: Turn, slot_id: str, gtin: str, items: Items) -> Row:
     product = line_at(turn, slot_id, gtin)
     if product is None or not items.number or not product.grams_sd:
         return Row(gtin, items.number)
-    away = abs(items.grams - product.grams)
-    if away > BOUND_SDS * _deviation(product, items.number) or items.sd > catalogue(product, items.number).sd - 1e-4:
+    plain = catalogue(product, items.number)
+    if abs(items.grams - plain.grams) > BOUND_SDS * plain.sd or items.sd > plain.sd - 1e-4:
         return Row(gtin, items.number)
     return Row(gtin, items.number, round(items.grams, 3), round(items.sd, 4))
-
-
-def _deviation(product: Product, count: int) -> float:
-    return product.grams_sd * sqrt(1 / WEIGHED + BATCH**2 + 1 / count)

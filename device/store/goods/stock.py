@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from device.domain.events import StockChanged, StockLow, StockMisplaced, StockOut
-from device.domain.identification import BATCH, WEIGHED
+from device.domain.identification import delivery_variance
 from device.store.goods import standing
 from device.store.goods.lines import line_at
 from device.store.turn import Turn
@@ -111,7 +111,7 @@ def reconcile(turn: Turn, slot_id: str) -> None:
         return
     most = max(count, before)
     learnt = standing.weighed(turn, slot_id, product.gtin)
-    mean_sd = learnt.sd if learnt and learnt.sd is not None else product.grams_sd * (1 / WEIGHED + BATCH**2) ** 0.5
+    mean_sd = learnt.sd if learnt else delivery_variance(product.grams_sd) ** 0.5
     spread = (most * product.grams_sd**2 + (most * mean_sd) ** 2 + (SPAN * most * product.grams) ** 2) ** 0.5
     if RECONCILE_SDS * spread < 0.5 * product.grams:
         put(turn, slot_id, product.gtin, count, "counted")
