@@ -21,6 +21,7 @@ from typing import Any
 from device.bench.speed_feed import COUNTS_PER_GRAM, ITEM_G, KINDS, ZERO_COUNTS
 from device.errors import StoreError
 from device.journal.reading import open_archive, rows_after
+from device.ports.loopback import free_port
 
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 ENDS_WITHIN_S = 10.0
@@ -48,9 +49,7 @@ def broker(folder: Path) -> Iterator[int]:
     program = shutil.which("mosquitto", path=PATH)
     if program is None:
         raise Missing("mosquitto is not installed (Debian: apt install mosquitto)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     settings = folder / "mosquitto.conf"
     settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type none\n")
     with subprocess.Popen([program, "-c", str(settings)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +21,7 @@ import aiomqtt
 import click
 
 import device
+from device.cli.answered import answered
 from device.cli.output import json_option, known, program
 from device.cli.signing import entry_code
 from device.cli.story import Teller
@@ -29,6 +29,7 @@ from device.cli.visitor import mortal, visit
 from device.config import Configuration, load
 from device.domain.jws import SigningKey
 from device.errors import StoreError
+from device.ports.loopback import free_port
 
 UP_WITHIN_S = 20.0
 ENDS_WITHIN_S = 8.0
@@ -133,7 +134,7 @@ def prepare(folder: Path) -> Demo:
     (folder / "demo.key.pem").write_bytes(key.private_pem())
     (folder / "sims").mkdir()
     mosquitto = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-    broker_port, web_port = _free_port(), _free_port()
+    broker_port, web_port = free_port(), free_port()
     text = (source / STORE).read_text()
     for pattern, replacement in (
         (r'^url = ".*?"', f'url = "mqtt://127.0.0.1:{broker_port}"'),
@@ -165,7 +166,7 @@ async def _demo(demo: Demo, teller: Teller, shoppers: int, pace: float, seed: in
         )
         client = await stack.enter_async_context(aiomqtt.Client("127.0.0.1", demo.broker_port, identifier="smartstore-demo"))
         root = demo.configuration.layout.mqtt.topic.replace("{store}", demo.configuration.layout.store.id)
-        await client.subscribe([(f"{root}/event/#", 1), (f"{root}/status", 1), (f"{root}/zone/+", 1), (f"{root}/slot/+", 1)])
+        await answered(client.subscribe([(f"{root}/event/#", 1), (f"{root}/status", 1), (f"{root}/zone/+", 1), (f"{root}/slot/+", 1)]))
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(_listen(client, root, teller), name="listen")
             watching = group.create_task(_watch_over(daemon, demo), name="daemon")
@@ -317,13 +318,6 @@ async def _until_open(port: int, process: asyncio.subprocess.Process) -> None:
             await writer.wait_closed()
             return
     raise DemoFailed(f"the broker has ended with status {process.returncode}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _url(demo: Demo) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from device.cli.answered import answered
 from device.cli.output import json_option, say
 from device.cli.signing import key_file, now, time_span
 from device.config.faults import did_you_mean
@@ -209,10 +210,10 @@ async def _converse(client: Any, sending: Sending) -> bool:
     from paho.mqtt.properties import Properties
 
     answer_topic, status_topic = f"{sending.root}/reply/{sending.id}", f"{sending.root}/status"
-    granted = await client.subscribe(answer_topic, qos=1)
+    granted = await answered(client.subscribe(answer_topic, qos=1))
     if any(code.is_failure for code in granted):
         raise click.ClickException(f"the broker lets nobody of ours read {answer_topic}")
-    await client.subscribe(status_topic, qos=1)
+    await answered(client.subscribe(status_topic, qos=1))
     messages = client.messages
     status = await _first(messages, status_topic)
     state = status.get("state")
@@ -225,7 +226,7 @@ async def _converse(client: Any, sending: Sending) -> bool:
         properties.CorrelationData = sending.id.encode()
     challenge = status.get("challenge")
     payload = sending.payload(challenge if isinstance(challenge, str) else None)
-    await client.publish(f"{sending.root}/command/{sending.name}", payload, qos=1, properties=properties)
+    await answered(client.publish(f"{sending.root}/command/{sending.name}", payload, qos=1, properties=properties))
     answers = _Answers(sending, answer_topic)
     patience = asyncio.get_running_loop().call_later(SILENT_S, answers.say_what_is_awaited)
     try:

@@ -19,6 +19,7 @@ from typing import Any, TypeGuard
 import aiomqtt
 import click
 
+from device.cli.answered import answered
 from device.cli.output import certainty, fitted, items, json_option, money
 from device.domain.jws import BadToken, decode
 from device.errors import UplinkDown
@@ -271,12 +272,9 @@ async def _watch(url: str, topic: str, as_json: bool, files: Mapping[str, Any]) 
         client = _client(url, files)
         try:
             async with client:
-                granted = await client.subscribe(f"{topic}/#", qos=1)
+                granted = await answered(client.subscribe(f"{topic}/#", qos=1))
                 if any(getattr(code, "value", code) >= 0x80 for code in granted):
                     raise UplinkDown(f"{url} does not let us subscribe to {topic}/#")
-                # Below Python 3.12 a cancellation that comes together with the broker's answer is lost (asyncio.wait_for in aiomqtt).
-                if task is not None and task.cancelling():
-                    return
                 click.echo(f"watching {topic} at {url}{zone}", err=True)
                 zone = ""
                 down = None

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import smartstore
+from device.cli.answered import answered
 from device.cli.send import read_arguments
 from device.cli.signing import now
 from device.domain.commands import COMMANDS, Command, InboundCommand, ZoneAndReason
@@ -94,7 +95,7 @@ class Store:
         async for message in client.messages:
             name = str(message.topic).rpartition("/")[2]
             for answer in self.answers(name, message):
-                await client.publish(f"{ROOT}/reply/{answer['id']}", json.dumps(answer), qos=1)
+                await answered(client.publish(f"{ROOT}/reply/{answer['id']}", json.dumps(answer), qos=1))
 
 
 @asynccontextmanager
@@ -105,10 +106,7 @@ async def open_store(port: int, store: Store, *, status: bool = True) -> AsyncIt
         await client.subscribe(f"{ROOT}/command/+", qos=1)
         serving = tasks.create_task(store.serve(client))
         yield store
-        # Below Python 3.12 a cancellation that meets what aiomqtt waits for (asyncio.wait_for) may be lost: said until heard.
-        while not serving.done():
-            serving.cancel()
-            await asyncio.wait((serving,), timeout=0.1)
+        serving.cancel()
 
 
 async def run(*words: object) -> Typed:

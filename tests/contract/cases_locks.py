@@ -17,6 +17,7 @@ from device.domain.port import SysfsAddress
 from device.domain.readings import ContactReading, InputReading, Reading, TemperatureReading, WeightReading
 from device.drivers import Kind, driver_for, ds18b20, gpio, modbus_relay, modbus_thermometer
 from device.ports import modbus as modbus_port
+from device.ports.loopback import free_port
 from firmware_sims import modbus
 from firmware_sims.faults import Babble, Faulty, Freeze
 from firmware_sims.modbus_registers import LoadCellTransmitter, Thermometer
@@ -25,7 +26,6 @@ from firmware_sims.serve import Rig
 from firmware_sims.sim import Steady
 from tests.capture import capture
 from tests.drivers.modbus_peer import HOLDING, INPUT_REGISTERS, INPUTS, WRITE_COIL, Boards, Cable, spoil
-from tests.ports_to_use import free_port
 
 Serve = Callable[[Path], Any]
 

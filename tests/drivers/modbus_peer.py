@@ -16,7 +16,7 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from device.domain.port import PortAddress, SerialAddress, TcpAddress
-from tests.ports_to_use import free_port
+from device.ports.loopback import free_port
 
 COILS, INPUTS, HOLDING, INPUT_REGISTERS, WRITE_COIL = 1, 2, 3, 4, 5
 

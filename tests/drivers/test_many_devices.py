@@ -19,13 +19,13 @@ from device.app.app import App
 from device.config import Configuration, load
 from device.domain.commands import InboundCommand
 from device.domain.readings import CodeReading, DeviceDown, DeviceUp, NoiseReading, Reading, WeightReading
+from device.ports.loopback import free_port
 from firmware_sims.modbus import READ_HOLDING, RtuSlave
 from firmware_sims.mt_sics import MtSicsScale
 from firmware_sims.serve import PtyLink, Rig
 from firmware_sims.shelf_board import ShelfBoard
 from firmware_sims.sim import Recorded, Sim
 from firmware_sims.stream import StreamScale
-from tests.ports_to_use import free_port
 
 LIMIT_S = 40.0
 SAMPLES = 80

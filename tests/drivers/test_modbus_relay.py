@@ -15,10 +15,10 @@ from device.domain.port import PortAddress, SerialAddress, TcpAddress
 from device.domain.readings import ContactReading, DeviceUp, InputReading, LockOutcome, NoiseReading
 from device.drivers.modbus_relay import ModbusRelayInput, ModbusRelayLock
 from device.errors import DeviceGone, DeviceRefused, DeviceSilent
+from device.ports.loopback import free_port
 from device.wire.modbus import crc16
 from tests.drivers.inbox import LIMIT_S, Inbox, running
 from tests.drivers.modbus_peer import WRITE_COIL, Boards, Cable, spoil
-from tests.ports_to_use import free_port
 
 CONTACT, BOLT, EXIT, FAR, RELAY = 0, 1, 2, 60, 3
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from device.ports.loopback import free_port
 from device.store.access.codes import card_hmac
-from tests.ports_to_use import free_port
 from tests.scenarios.rig import CONFIG, Rig, rig
 from tests.web.visitor import Watcher, ask, get
 

@@ -11,13 +11,13 @@ import aiomqtt
 import pytest
 from amqtt.broker import Broker
 
+from device.ports.loopback import free_port
 from device.uplink import Uplink
 from device.uplink.dial import BrokerSocket, dial
 from device.uplink.endpoint import endpoint_of
 from device.uplink.link import Hello, Link
 from device.uplink.uplink import WINDOW
 from tests.mosquitto import Mosquitto
-from tests.ports_to_use import free_port
 from tests.uplink.memory import EPOCH, ROOT, Inbox, MemoryOutbox, listening, plain_status, running, settings_for, until
 from tests.uplink.proxy import proxying
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.ports_to_use import free_port
+from device.ports.loopback import free_port
 from tests.scenarios.rig import CONFIG, Rig, rig
 from tests.web.browser import Browser
 from tests.web.visitor import Watcher, ask, get
