@@ -69,7 +69,7 @@ class _World(NamedTuple):
     lines: tuple[tuple[str, str, int], ...]
 
 
-class _Seen(NamedTuple):
+class _Movement(NamedTuple):
     """One movement as it shows on the plate: grams that left (negative: came)."""
 
     slot: str
@@ -223,11 +223,11 @@ class Optimum:
             yield _World(weight, held, _with(world.shelves, slot, _replaced(shelf, lot.gtin, more)), (*world.lines, (slot, lot.gtin, -1)))
 
 
-def _movements(doings: Sequence[Doing]) -> Iterator[_Seen]:
+def _movements(doings: Sequence[Doing]) -> Iterator[_Movement]:
     """What the plates show: hands that were at work together are one movement."""
     for _, together in groupby(doings, key=lambda each: each.movement):
         each = list(together)
-        yield _Seen(each[0].slot, sum(one.grams for one in each))
+        yield _Movement(each[0].slot, sum(one.grams for one in each))
 
 
 def _likeliest(worlds: Sequence[_World]) -> list[_World]:

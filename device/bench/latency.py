@@ -12,12 +12,12 @@ plate has settled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import sqrt
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from device.bench.latency_optimum import bound_s, known_s
+from device.bench.latency_optimum import ITEMS_G, WITHIN_G, bound_s, known_s
 from device.bench.plot import Panel, figure
 from device.bench.result import Options, Result
 from device.bench.tables import table
@@ -26,7 +26,7 @@ from device.domain.facts import WeightStep
 from device.domain.layout import StreamScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.scale import ScaleSense
 from device.sensing.weight import Calibration
 from firmware_sims.physics import Plate
@@ -36,8 +36,6 @@ TARGETS_S = {10.0: 0.5, 80.0: 0.15}
 PICKS, PRESSES = 400, 1000
 QUICK_PICKS, QUICK_PRESSES = 40, 40
 LIGHTEST_PRESS_G, HEAVIEST_PRESS_G = 100.0, 4000.0
-ITEMS_G = (330.0, 500.0, 750.0, 1250.0, 1550.0)
-WITHIN_G = 1.0
 REST_S, LOOK_S, AFTER_S = 8.0, 4.0, 4.0
 STOCKED_S, STOCKED_G = 3.0, 900.0
 APART_S = 1.0
@@ -125,18 +123,18 @@ def _moved(kind: Kind, rate_hz: float, seed: str) -> tuple[list[WeightStep], flo
     grams = chance.choice(ITEMS_G) * chance.uniform(0.95, 1.05)
     moves_at = REST_S + chance.random()
     first = {"taken": plate.take, "put back": plate.take, "put elsewhere": beside.take, "put on": plate.put}[kind]
-    plate_stocked: Callable[[float], None] = lambda _: plate.put(STOCKED_G)  # noqa: E731 — it is one of the doings
-    doings, watched_at = [(STOCKED_S, plate_stocked), (moves_at, first)], moves_at
+    doings, watched_at = [(STOCKED_S, plate.put, STOCKED_G), (moves_at, first, grams)], moves_at
     if kind in ("put back", "put elsewhere"):
         watched_at = moves_at + LOOK_S
-        doings.append((watched_at, plate.put))
+        doings.append((watched_at, plate.put, grams))
     awaited, dt, settled_at = Awaited(), 1 / rate_hz, watched_at
     scale, other = _scale(rate_hz, awaited), _scale(rate_hz, awaited)
     steps: list[WeightStep] = []
     for index in range(round((watched_at + AFTER_S) * rate_hz)):
         at = index * dt
         while doings and doings[0][0] <= at:
-            doings.pop(0)[1](grams)
+            _, do, weight = doings.pop(0)
+            do(weight)
         other.take(WeightReading("plate", at, (beside.sample(dt),)))
         value = plate.sample(dt)
         if at >= watched_at and abs(plate.path_g - plate.grams) > WITHIN_G:

@@ -26,7 +26,7 @@ from device.domain.facts import PlateMoving, PlateUntrusted, WeightStep
 from device.domain.layout import StreamScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.scale import ScaleSense
 from device.sensing.weight import Calibration
 from firmware_sims.physics import Plate

@@ -26,7 +26,7 @@ from device.bench.tables import table
 from device.domain.layout import MtSicsScale, Scale, ShelfBoardScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.scale import ScaleSense
 from device.sensing.weight import Calibration
 

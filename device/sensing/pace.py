@@ -29,7 +29,7 @@ class Pace(NamedTuple):
     lag: int
     """Samples between those that foretell one another while a plate swings: 0.04 s of them."""
     swing: int
-    """The fewest samples of a swing that are asked: 0.25 s of them, and room for three values more than are fitted."""
+    """The fewest samples of a swing that are asked: 0.28 s of them, and room for three values more than are fitted."""
     near: int
     """Samples in which a swing shows both its sides: 0.1 s of them, at least 3."""
     looks: float

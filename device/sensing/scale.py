@@ -10,8 +10,8 @@ from device.domain.calibration import RawLevel
 from device.domain.facts import Fact, WeightStep
 from device.domain.layout import ModbusLoadcellScale, Scale, ShelfBoardScale
 from device.domain.readings import FaultReading, WeightReading
+from device.sensing.awaited import Awaited
 from device.sensing.evidence import Evidence
-from device.sensing.hand import Awaited
 from device.sensing.pace import Pace
 from device.sensing.quality import REST_SAMPLES, level_at_rest
 from device.sensing.trust import FLATLINE_S, FLATLINE_SAMPLES, STALE_S, STALE_SAMPLES, ChannelTrust, flatlined

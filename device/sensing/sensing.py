@@ -24,10 +24,10 @@ from device.domain.readings import (
     TemperatureReading,
     WeightReading,
 )
+from device.sensing.awaited import Awaited
 from device.sensing.codes import CodeSense
 from device.sensing.door import DoorSense
 from device.sensing.gestures import Gestures
-from device.sensing.hand import Awaited
 from device.sensing.health import DeviceState, DeviceView, Health
 from device.sensing.inputs import InputSense
 from device.sensing.scale import PlateView, ScaleSense, calibrations_of

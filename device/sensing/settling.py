@@ -8,38 +8,51 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from math import log, sqrt
 from typing import NamedTuple
 
 from device.domain.median import median
-from device.sensing.hand import TREMBLES, Awaited, Swing, odds, shown, usual_odds
+from device.sensing.awaited import Awaited
+from device.sensing.hand import TREMBLES, odds, usual_odds, waves_of
 from device.sensing.pace import Pace
 from device.sensing.settle import Level, quick_level, rings, steady_level
-from device.sensing.swing import GLITCH_SIGMAS, NOTHING, swung_level, without_glitch
+from device.sensing.swing import GLITCH_SIGMAS, NOTHING, Swing, swung_level, without_glitch
 
 LIGHTEST_ITEM_G = 25.0
 """Nothing sold is lighter than 30 g; a lighter change is looked at for longer, because a hand takes hold before it takes."""
 STEADY_S = 1.5
 STEADY_WEIGHT_S = 3.0
 NOISY_S = 8.0
+"""So long a plate whose noise is not what it was must hold its level: as a rule, when weight came on, and when it is far noisier."""
 NOISIER = 3.0
 NOISIER_WEIGHT = 1.5
 NOISE_G = 3.0
+"""What is far noisier: so many times what was known, and less when weight came on; a compressor's hum of 3 g is not."""
 FAMILIAR_G = 3.0
 FAMILIAR_ERRORS = 5.0
+"""How near a plate must come to where it stood: what is put back stands elsewhere on it (corner load), beside the errors of both."""
 STOOD = 6
+"""Removals of a plate after which it is known where it stood: as many as a zone awaits back."""
 
 ODDS = 6.0
+"""Log odds from which weight is no hand: of windows under a hand at most one in 400 shows them, and a press has several."""
 ODDS_AWAITED = -3.0
+"""What weighs just as much as one of six things that were taken is mostly that: no more than one hand in twenty is held to press so."""
 LIGHT_G = 300.0
 LIGHT = 3.0
+"""Light touches are commoner than heavy ones: below so many grams the odds that are wanted rise with the cube of how much lighter."""
 MARGIN = 2.0
+"""A window that in the mean falls short of the odds by more is not asked: it would be lucky to say anything."""
 LOOKS = 3
+"""Windows that are asked at one time. Each further one is another chance to be mistaken."""
 NEAR_G = 3.0
 NEAR_SIGMAS = 2.5
+"""How near its middle a swing must be: a level is not foretold from far off."""
 SWINGS_SIGMAS = 200.0
 """Less than that times the noise swings too little to be told from weight that still comes on or goes; it is soon still."""
 HAND_SDS = 3.5
+"""Of a hand's tremor: what is further off its level is a glitch, and speaks neither for a hand nor against it."""
 
 
 class Before(NamedTuple):
@@ -99,18 +112,13 @@ class Settling:
             return quick_level(recent, pace.ringing, *noise) if ringing else level
         least = self._odds_wanted(level, before, pace, at)
         hand = (pace.seconds, change, before.sigma, before.rho, Swing())
-        looks = 0
-        for count in pace.windows:
-            if usual_odds(shown(count, *hand), 0) < least - MARGIN:
-                continue
-            looks += 1
-            if looks > LOOKS:
-                break
+        worth = (count for count in pace.windows if usual_odds(waves_of(count, *hand), 0) >= least - MARGIN)
+        for count in islice(worth, LOOKS):
             found = quick_level(recent, count, *noise)
             if found is None:
                 return None
             kept = without_glitch(recent, count, found.grams, HAND_SDS * TREMBLES * change + GLITCH_SIGMAS * before.sigma)
-            if odds(shown(len(kept), *hand), kept, 0) >= least:
+            if odds(waves_of(len(kept), *hand), kept, 0) >= least:
                 return found
         return quick_level(recent, pace.longest, *noise)
 
@@ -134,13 +142,13 @@ class Settling:
         looks = 0
         for count in pace.windows:
             rows = count - 2 * pace.lag
-            if count < pace.swing or usual_odds(shown(rows, *hand, swung.swing), swung.fitted) < least - MARGIN:
+            if count < pace.swing or usual_odds(waves_of(rows, *hand, swung.swing), swung.fitted) < least - MARGIN:
                 continue
             looks += 1
             swung = swung_level(recent, count, pace.lag, before.sigma, before.rho, self._learnt) if looks <= LOOKS else None
             if swung is None:
                 return None
-            if odds(shown(rows, *hand, swung.swing), swung.left, swung.fitted) >= least:
+            if odds(waves_of(rows, *hand, swung.swing), swung.left, swung.fitted) >= least:
                 return swung.level
         return None
 

@@ -8,7 +8,7 @@ with the same a and b for all its swings, or for a creeping with two time consta
 window by least squares (Prony's method), and what is left over must be the plate's noise. A force that changes within the window leaves
 more: a thing that is being put down, or the tremor of a hand that presses (``hand.py`` has the odds).
 
-What the plate's earlier swings have shown of a and b counts as so many samples more (``Shown``): then a swing is known beforehand, and
+What the plate's earlier swings have shown of a and b counts as so many samples more (``Learnt``): then a swing is known beforehand, and
 fewer samples of it are needed. A plate that swings otherwise than before, because its load is another, fits later and not falsely.
 """
 
@@ -20,7 +20,6 @@ from operator import mul
 from typing import NamedTuple
 
 from device.domain.median import median
-from device.sensing.hand import Swing
 from device.sensing.settle import Level, chi_square_99
 
 LEAST_SHARE = 0.4
@@ -32,7 +31,15 @@ KEPT = 0.5
 """Of what was shown before when another swing has shown more."""
 
 
-class Shown(NamedTuple):
+class Swing(NamedTuple):
+    """A recursion y(t) = a y(t-lag) + b y(t-2 lag) + c that what a window shows is left over from. Without one, a and b are 0."""
+
+    a: float = 0.0
+    b: float = 0.0
+    lag: int = 1
+
+
+class Learnt(NamedTuple):
     """What swings have shown of a and b: sums of products of y(t-k), y(t-2k) and y(t), off their means and less what noise adds, in g²."""
 
     aa: float = 0.0
@@ -41,9 +48,9 @@ class Shown(NamedTuple):
     ay: float = 0.0
     by: float = 0.0
 
-    def and_then(self, newer: Shown) -> Shown:
+    def and_then(self, newer: Learnt) -> Learnt:
         """With another swing."""
-        return Shown(*[KEPT * old + new for old, new in zip(self, newer, strict=True)])
+        return Learnt(*[KEPT * old + new for old, new in zip(self, newer, strict=True)])
 
 
 class Swung(NamedTuple):
@@ -53,13 +60,13 @@ class Swung(NamedTuple):
     swing: Swing
     left: Sequence[float]
     fitted: int
-    shows: Shown
+    shows: Learnt
 
 
-NOTHING = Shown()
+NOTHING = Learnt()
 
 
-def swung_level(values: Sequence[float], count: int, lag: int, sigma: float, rho: float, known: Shown = NOTHING) -> Swung | None:
+def swung_level(values: Sequence[float], count: int, lag: int, sigma: float, rho: float, known: Learnt = NOTHING) -> Swung | None:
     """The level that the last ``count`` samples swing about, if they swing freely; samples that stand alone are left out.
 
     ``lag`` is the k of the recursion, ``sigma`` the noise of one sample, ``rho`` the correlation of neighbours.
@@ -75,7 +82,7 @@ def swung_level(values: Sequence[float], count: int, lag: int, sigma: float, rho
     used = rows if len(places) == len(rows) else [rows[place] for place in places]
     means = [sum(column) / len(used) for column in zip(*used, strict=True)]
     raw = _sums(used, means)
-    sums = Shown(*map(sum, zip(raw, known, strict=True)))
+    sums = Learnt(*map(sum, zip(raw, known, strict=True)))
     whole = sums.aa * sums.bb - sums.ab * sums.ab
     if whole <= 0:
         return None
@@ -105,10 +112,10 @@ def without_glitch(values: Sequence[float], count: int, level: float, reach: flo
     return kept
 
 
-def _sums(rows: Sequence[tuple[float, ...]], means: Sequence[float]) -> Shown:
+def _sums(rows: Sequence[tuple[float, ...]], means: Sequence[float]) -> Learnt:
     """The sums of products of three columns: now, once before, twice before."""
     now, once, twice = ([value - mean for value in column] for column, mean in zip(zip(*rows, strict=True), means, strict=True))
-    return Shown(
+    return Learnt(
         sum(map(mul, once, once)) + 1e-6,
         sum(map(mul, once, twice)),
         sum(map(mul, twice, twice)) + 1e-6,
@@ -117,9 +124,9 @@ def _sums(rows: Sequence[tuple[float, ...]], means: Sequence[float]) -> Shown:
     )
 
 
-def _without_noise(sums: Shown, noise: float, rho: float) -> Shown:
+def _without_noise(sums: Learnt, noise: float, rho: float) -> Learnt:
     """Noise makes every product of a sample with itself greater, and with its neighbour by ``rho`` of that."""
-    return Shown(max(0.0, sums.aa - noise), sums.ab - rho * noise, max(0.0, sums.bb - noise), sums.ay - rho * noise, sums.by)
+    return Learnt(max(0.0, sums.aa - noise), sums.ab - rho * noise, max(0.0, sums.bb - noise), sums.ay - rho * noise, sums.by)
 
 
 def _unspoilt(values: Sequence[float], lag: int, reach: float) -> Sequence[int]:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, WeightStep
 from device.domain.median import median
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.pace import Pace
 from device.sensing.settle import TWO_APART, Level, inflation, steady_level
 from device.sensing.settling import NOISY_S, Before, Settling

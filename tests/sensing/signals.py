@@ -11,7 +11,7 @@ from device.domain.facts import Fact
 from device.domain.layout import Layout, Scale, ShelfBoardScale, StreamScale
 from device.domain.port import parse_port
 from device.domain.readings import WeightReading
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.scale import ScaleSense, calibrations_of
 
 PORT = parse_port("tcp:192.0.2.10:4001")

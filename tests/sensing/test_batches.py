@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from device.domain.facts import Fact, PlateMoving, PlateQuiet, PlateUntrusted, WeightStep
 from device.domain.readings import DeviceUp, FaultReading, Reading, WeightReading
 from device.sensing import Sensing
-from device.sensing.hand import Awaited
+from device.sensing.awaited import Awaited
 from device.sensing.pace import Pace
 from device.sensing.trust import ChannelTrust
 from device.sensing.weight import _QUIET, Calibration, Plate

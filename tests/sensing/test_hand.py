@@ -1,4 +1,4 @@
-"""Things that come on, and hands that press: the odds, and what is awaited back."""
+"""Things that come on, and hands that press: the odds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from device.domain.facts import Fact
 from device.domain.readings import WeightReading
-from device.sensing import hand
-from device.sensing.hand import Awaited, Swing, odds, shown, usual_odds
+from device.sensing.hand import odds, usual_odds, waves_of
+from device.sensing.swing import Swing
 from firmware_sims.physics import Plate
 from tests.sensing.signals import sense, stream_scale
-from tests.sensing.test_gestures import Doing, lived, steps_in
+from tests.sensing.test_gestures import steps_in
 
 
 def noise_of_plate(rng: Random, count: int, sigma: float, rho: float) -> list[float]:
@@ -32,7 +32,7 @@ def off_their_mean(values: list[float]) -> list[float]:
 
 @pytest.mark.parametrize(("rate_hz", "count"), [(10.0, 6), (20.0, 8), (80.0, 24)])
 def test_the_odds_of_a_plate_at_rest_are_what_they_are_said_to_be_in_the_mean(rate_hz: float, count: int) -> None:
-    rng, waves = Random(4), shown(count, 1 / rate_hz, 330.0, 0.73, 0.43, Swing())
+    rng, waves = Random(4), waves_of(count, 1 / rate_hz, 330.0, 0.73, 0.43, Swing())
     found = [odds(waves, off_their_mean(noise_of_plate(rng, count, 0.73, 0.43)), 0) for _ in range(400)]
     assert fmean(found) == pytest.approx(usual_odds(waves, 0), abs=0.5)
 
@@ -40,7 +40,7 @@ def test_the_odds_of_a_plate_at_rest_are_what_they_are_said_to_be_in_the_mean(ra
 @pytest.mark.parametrize(("rate_hz", "count"), [(10.0, 6), (20.0, 8), (80.0, 24)])
 def test_of_hands_no_more_reach_odds_than_their_likelihood_allows(rate_hz: float, count: int) -> None:
     """That odds of n come up under a hand has a probability of at most exp(-n); a hand here is the simulator's."""
-    waves, reached = shown(count, 1 / rate_hz, 330.0, 0.73, 0.43, Swing()), 0
+    waves, reached = waves_of(count, 1 / rate_hz, 330.0, 0.73, 0.43, Swing()), 0
     tries = 1500
     for seed in range(tries // 10):
         plate = Plate(f"odds {seed}")
@@ -54,7 +54,7 @@ def test_of_hands_no_more_reach_odds_than_their_likelihood_allows(rate_hz: float
 
 def test_the_heavier_a_thing_and_the_quieter_its_plate_the_more_a_window_shows() -> None:
     def best(grams: float, sigma: float, count: int) -> float:
-        return usual_odds(shown(count, 0.1, grams, sigma, 0.4, Swing()), 0)
+        return usual_odds(waves_of(count, 0.1, grams, sigma, 0.4, Swing()), 0)
 
     assert best(750.0, 0.73, 6) > best(330.0, 0.73, 6) > best(100.0, 0.73, 6)
     assert best(330.0, 0.73, 6) > best(330.0, 2.0, 6)
@@ -62,40 +62,8 @@ def test_the_heavier_a_thing_and_the_quieter_its_plate_the_more_a_window_shows()
 
 
 def test_what_was_fitted_to_a_window_cannot_speak_against_a_hand() -> None:
-    waves = shown(20, 0.025, 750.0, 0.73, 0.4, Swing(0.6, -0.4, 1))
+    waves = waves_of(20, 0.025, 750.0, 0.73, 0.4, Swing(0.6, -0.4, 1))
     assert usual_odds(waves, 0) > usual_odds(waves, 1) > usual_odds(waves, 2)
-
-
-def test_what_was_taken_is_awaited_once_and_for_five_minutes() -> None:
-    awaited = Awaited()
-    awaited.step(-750.0, 10.0)
-    assert awaited.fits(751.5, 0.2, 20.0)
-    assert not awaited.fits(760.0, 0.2, 20.0)
-    assert not awaited.fits(750.0, 0.2, 10.0 + hand.AWAITED_S)
-    awaited.step(751.0, 20.0)
-    assert not awaited.fits(750.0, 0.2, 21.0)
-
-
-def test_only_the_last_removals_are_awaited() -> None:
-    awaited = Awaited()
-    for number in range(hand.REMEMBERED + 1):
-        awaited.step(-100.0 * (number + 1), float(number))
-    assert not awaited.fits(100.0, 0.2, 10.0)
-    assert awaited.fits(200.0, 0.2, 10.0)
-
-
-@pytest.mark.parametrize("rate_hz", [10.0, 40.0, 80.0])
-def test_a_bottle_put_back_on_another_plate_of_the_zone_is_told_sooner_than_one_that_comes_from_nowhere(rate_hz: float) -> None:
-    elsewhere: list[float] = []
-    nowhere: list[float] = []
-    for seed in range(12):
-        back: list[Doing] = [(12.0, lambda plate: plate.put(342.0))]
-        (_, step) = steps_in(lived({"a": [(8.0, lambda plate: plate.take(342.0))], "b": back}, rate_hz, seed=seed))
-        assert step.scale == "b"
-        elsewhere.append(step.at - step.began_at)
-        (alone,) = steps_in(lived({"b": back}, rate_hz, seed=seed))
-        nowhere.append(alone.at - alone.began_at)
-    assert sum(elsewhere) < sum(nowhere)
 
 
 @pytest.mark.parametrize("rate_hz", [10.0, 20.0, 80.0])
