@@ -31,12 +31,19 @@ LEAST_VARIANCE = 1e-6
 NOTHING = (0, 0.0, 0.0)
 
 
+_Cart = tuple[tuple[str, int], ...]
+
+
 class Best(NamedTuple):
-    """The likeliest cart, how likely it is, and the likeliest lines: (slot, gtin, sign) → quantity."""
+    """The likeliest cart, its likeliest lines, (slot, gtin, sign) → quantity, and how likely each cart is."""
 
     cart: dict[str, int]
-    confidence: float
     lines: dict[tuple[str, str, int], int]
+    chances: dict[_Cart, float]
+
+    def chance(self, cart: Mapping[str, int]) -> float:
+        """How likely a cart is."""
+        return self.chances.get(tuple(sorted(cart.items())), 0.0)
 
 
 class _Row(NamedTuple):
@@ -117,16 +124,17 @@ class Optimum:
         if self._scenario.tagged:
             worlds = [world for world in worlds if _cart(world) == tuple(sorted(seen.tags_gone.items()))] or worlds
         top = max(world.log for world in worlds)
-        carts: dict[tuple[tuple[str, int], ...], float] = {}
+        carts: dict[_Cart, float] = {}
         for world in worlds:
             carts[_cart(world)] = carts.get(_cart(world), 0.0) + exp(world.log - top)
+        whole = sum(carts.values())
         best = max(carts, key=lambda cart: carts[cart])
         lines: dict[tuple[str, str, int], int] = {}
         for key in next(world for world in worlds if _cart(world) == best).lines:
             lines[key] = lines.get(key, 0) + 1
         for slot in {slot for world in worlds for slot, _ in world.shelves}:
             self._books[slot] = _joined([(world.log, dict(world.shelves)[slot]) for world in worlds if slot in dict(world.shelves)])
-        return Best(dict(best), carts[best] / sum(carts.values()), lines)
+        return Best(dict(best), lines, {cart: share / whole for cart, share in carts.items()})
 
     def _anew(self, gtin: str, count: int) -> _Row:
         """Items that nobody has weighed."""
@@ -272,7 +280,7 @@ def _normal(away: float, variance: float) -> float:
     return -0.5 * (away * away / variance + log(2 * pi * variance))
 
 
-def _cart(world: _World) -> tuple[tuple[str, int], ...]:
+def _cart(world: _World) -> _Cart:
     held: dict[str, int] = {}
     for lot in world.held:
         held[lot.gtin] = held.get(lot.gtin, 0) + lot.items
