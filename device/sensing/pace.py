@@ -32,6 +32,8 @@ class Pace(NamedTuple):
     """The fewest samples of a swing that are asked: 0.28 s of them, and room for three values more than are fitted."""
     near: int
     """Samples in which a swing shows both its sides: 0.1 s of them, at least 3."""
+    soon: int
+    """Samples within which most of what is put down has settled and shown it: 0.9 s of them, at least 9."""
     looks: float
     """How many more windows a press offers than at 10 Hz, as a logarithm: beginnings and ends both come as often as samples."""
     onset: float
@@ -56,7 +58,8 @@ class Pace(NamedTuple):
             lag,
             max(2 * lag + 6, ceil(0.28 * rate_hz)),
             max(3, round(0.1 * rate_hz)),
-            min(5.0, max(0.0, 5 * log(rate_hz / 10))),
+            max(9, ceil(0.9 * rate_hz)),
+            min(6.5, max(0.0, 6.5 * log(rate_hz / 10))),
             max(3, round(0.05 * rate_hz)) - 0.5,
             DRIFT_G_PER_S * seconds,
             min(1 / 50, seconds / NOISE_MEMORY_S),

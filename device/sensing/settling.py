@@ -35,10 +35,13 @@ FAMILIAR_ERRORS = 5.0
 STOOD = 6
 """Removals of a plate after which it is known where it stood: as many as a zone awaits back."""
 
-ODDS = 6.0
-"""Log odds from which weight is no hand: of windows under a hand at most one in 400 shows them, and a press has several."""
+ODDS = 4.5
+"""Log odds from which weight is no hand: of windows under a hand at most one in 90 shows them, and a press has several."""
 ODDS_AWAITED = -3.0
 """What weighs just as much as one of six things that were taken is mostly that: no more than one hand in twenty is held to press so."""
+LASTS = 4.0
+"""What is put down has soon settled, and a hand that goes on pressing is asked with every window: the odds that are wanted rise with the
+fourth power of time, so that a long press has hardly more chances than a short one."""
 LIGHT_G = 300.0
 LIGHT = 3.0
 """Light touches are commoner than heavy ones: below so many grams the odds that are wanted rise with the cube of how much lighter."""
@@ -110,7 +113,7 @@ class Settling:
             earlier = recent[-3 * pace.window : -pace.window]
             ringing = pace.ringing > pace.window and rings(earlier, level.grams, 3 * before.sigma)
             return quick_level(recent, pace.ringing, *noise) if ringing else level
-        least = self._odds_wanted(level, before, pace, at)
+        least = self._odds_wanted(level, before, pace, at, len(recent))
         hand = (pace.seconds, change, before.sigma, before.rho, Swing())
         worth = (count for count in pace.windows if usual_odds(waves_of(count, *hand), 0) >= least - MARGIN)
         for count in islice(worth, LOOKS):
@@ -137,7 +140,7 @@ class Settling:
             return None
         if self._hands_do_not(swung.level, before):
             return swung.level
-        least = self._odds_wanted(swung.level, before, pace, at)
+        least = self._odds_wanted(swung.level, before, pace, at, len(recent))
         hand = (pace.seconds, change, before.sigma, before.rho)
         looks = 0
         for count in pace.windows:
@@ -159,11 +162,13 @@ class Settling:
         reach = max(FAMILIAR_G, FAMILIAR_ERRORS * level.se)
         return any(abs(level.grams - grams) < reach for grams in self._stood)
 
-    def _odds_wanted(self, level: Level, before: Before, pace: Pace, at: float) -> float:
+    def _odds_wanted(self, level: Level, before: Before, pace: Pace, at: float, samples: int) -> float:
+        """Of a movement that has lasted so many ``samples``."""
         change = level.grams - before.grams
+        wanted = ODDS + pace.looks + LASTS * max(0.0, log(samples / pace.soon))
         if self._awaited.fits(change, sqrt(before.se * before.se + level.se * level.se), at):
-            return ODDS + ODDS_AWAITED + pace.looks
-        return ODDS + pace.looks + LIGHT * max(0.0, log(LIGHT_G / change))
+            return wanted + ODDS_AWAITED
+        return wanted + LIGHT * max(0.0, log(LIGHT_G / change))
 
     def _steady(self, recent: Sequence[float], pace: Pace, before: Before) -> Level | None:
         """The longer question, asked ten times a second: of 1.5 s at about the noise known, of 8 s at any (hands can be steady)."""
