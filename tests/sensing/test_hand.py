@@ -82,3 +82,20 @@ def test_of_light_hands_that_hold_still_for_seconds_hardly_one_is_taken_for_a_th
             facts += senses.take(WeightReading("shelf", index / rate_hz, (plate.sample(1 / rate_hz),)))
         told += bool(steps_in(facts))
     assert told <= 1
+
+
+def test_a_hand_that_presses_for_long_has_hardly_more_chances_than_one_that_does_so_shortly() -> None:
+    """250 to 1500 g for 4 s at 10 Hz: with the same odds all the time ten of these would be taken for a thing."""
+    told = 0
+    for seed in range(400):
+        rng = Random(f"long {seed}")
+        plate = Plate(f"long {seed}")
+        plate.rest(rng.uniform(0.0, 10_000.0))
+        senses, grams = sense(stream_scale(10.0)), rng.uniform(250.0, 1500.0)
+        facts: list[Fact] = []
+        for index in range(150):
+            if index == 80:
+                plate.lean(grams, 4.0)
+            facts += senses.take(WeightReading("shelf", index / 10, (plate.sample(0.1),)))
+        told += bool(steps_in(facts))
+    assert told <= 3
