@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import ceil
+from math import ceil, sqrt
 from typing import Any, NamedTuple
 
 from device.bench.accuracy_optimal import Best, Optimum
 from device.bench.accuracy_published import published_rule
 from device.bench.accuracy_scenarios import SCENARIOS
 from device.bench.accuracy_world import Scenario, Seen, ShopDay
-from device.bench.plot import Panel, figure
+from device.bench.plot import COLOURS, Panel, figure
 from device.bench.result import NoSuchScenario, Options, Result
 from device.bench.tables import table
 from device.bench.work import spread
@@ -29,6 +29,7 @@ SESSIONS = 910
 A_DAY = 35
 QUICK_DAYS = 1
 REVIEW = 0.999
+LEAST_SHOWN = 1e-6
 BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0000001)
 DECODERS = ("device", "optimal", "published")
 
@@ -205,14 +206,28 @@ def _picture(named: Sequence[tuple[str, Tally]]) -> str:
     )
 
 
+def between(wrong: float, lines: float) -> tuple[float, float]:
+    """The 95 % interval of a share of which ``wrong`` of ``lines`` were seen (Wilson, J. American Statistical Association 22, 1927)."""
+    share, spread = wrong / lines, 1.96**2 / lines
+    middle, reach = share + spread / 2, sqrt(spread * share * (1 - share) + spread * spread / 4)
+    return max(0.0, (middle - reach) / (1 + spread)), (middle + reach) / (1 + spread)
+
+
 def _reliability(whole: Tally) -> str:
     panel = Panel(
-        "Lines wrong, as said and as it was", x="1 - confidence of the line", y="share of lines that were wrong", log_x=True, log_y=True
+        "Lines wrong, as said and as it was",
+        x="1 - confidence of the line",
+        y="share of lines that were wrong",
+        log_x=True,
+        log_y=True,
+        x_range=(LEAST_SHOWN, 1.0),
+        y_range=(LEAST_SHOWN, 1.0),
     )
-    said = [(1 - total / lines, 1 - right / lines) for lines, total, right in whole.lines if lines and right < lines]
+    said = [(1 - total / lines, lines - right, lines) for lines, total, right in whole.lines if lines and total < lines]
     panel.line([(1e-5, 1e-5), (1.0, 1.0)], "as said", dashed=True)
-    panel.scatter(said, "this device", radius=4.0)
-    none = [(1 - total / lines, 1 / lines) for lines, total, right in whole.lines if lines and right == lines and total < lines]
-    if none:
-        panel.scatter(none, "none wrong: below this", radius=2.5)
+    panel.scatter([(doubt, wrong / lines) for doubt, wrong, lines in said if wrong], "as it was", radius=4.0, colour=COLOURS[1])
+    label = "between these, 95 %"
+    for doubt, wrong, lines in said:
+        panel.line([(doubt, max(LEAST_SHOWN, end)) for end in between(wrong, lines)], label, colour=COLOURS[1], width=1.5)
+        label = ""
     return figure([panel])

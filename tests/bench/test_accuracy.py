@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from device.bench.accuracy import DECODERS, SESSIONS, Piece, play
+from device.bench.accuracy import DECODERS, SESSIONS, Piece, between, play
 from device.bench.accuracy_optimal import Optimum
 from device.bench.accuracy_published import Detector, _events, published_rule
 from device.bench.accuracy_scenarios import AIM3S_SHELVES, SCENARIOS, SINGLE, aim3s_shelf
@@ -124,3 +124,9 @@ def test_two_products_that_leave_at_once_are_one_movement_to_the_optimum() -> No
     optimum.filled(Filled(tuple(Doing("s1", gtin, -2, -2 * grams[gtin], place) for place, gtin in enumerate(grams)), standing), "x")
     doings = [Doing("s1", one, 1, grams[one], 9), Doing("s1", other, 1, grams[other], 9)]
     assert optimum.decode(Seen({one: 1, other: 1}, doings, None, {}), "y").cart == {one: 1, other: 1}
+
+
+def test_what_was_never_seen_in_so_many_may_still_be_as_much_as_the_interval_says() -> None:
+    """Wilson's interval; for none of n its upper end is z²/(n + z²)."""
+    assert between(0, 100) == pytest.approx((0.0, 3.8416 / 103.8416))
+    assert between(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
