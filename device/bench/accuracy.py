@@ -128,7 +128,7 @@ def _judge(tally: Tally, scenario: Scenario, day: ShopDay, optimum: Optimum, see
         optimum.filled(seen.filled, name)
     best = optimum.decode(seen, name)
     _count(tally.scores["device"], seen, best, seen.told, seen.lines, review=bool(seen.reasons))
-    _count(tally.scores["optimal"], seen, best, best.cart, best.lines, review=best.chance(best.cart) < REVIEW)
+    _count(tally.scores["optimal"], seen, best, best.cart, best.lines, review=best.confidence < REVIEW)
     slots = [(name, place.products) for name, place in day.places.items()]
     guess = published_rule(seen.samples, scenario.rate_hz, slots, {gtin: each.grams for gtin, each in day.store.plan.products.items()})
     _count(tally.scores["published"], seen, best, guess.cart, guess.lines, review=False)

@@ -30,16 +30,25 @@ FAR = 20.0
 LEAST_VARIANCE = 1e-6
 NOTHING = (0, 0.0, 0.0)
 
-
 _Cart = tuple[tuple[str, int], ...]
 
 
 class Best(NamedTuple):
-    """The likeliest cart, its likeliest lines, (slot, gtin, sign) → quantity, and how likely each cart is."""
+    """How likely each cart is, and the likeliest lines of the likeliest: (slot, gtin, sign) → quantity."""
 
-    cart: dict[str, int]
-    lines: dict[tuple[str, str, int], int]
     chances: dict[_Cart, float]
+    lines: dict[tuple[str, str, int], int]
+
+    @property
+    def cart(self) -> dict[str, int]:
+        """The likeliest."""
+        likeliest = max(self.chances, key=lambda cart: self.chances[cart])
+        return dict(likeliest)
+
+    @property
+    def confidence(self) -> float:
+        """How likely the likeliest cart is."""
+        return max(self.chances.values())
 
     def chance(self, cart: Mapping[str, int]) -> float:
         """How likely a cart is."""
@@ -134,7 +143,7 @@ class Optimum:
             lines[key] = lines.get(key, 0) + 1
         for slot in {slot for world in worlds for slot, _ in world.shelves}:
             self._books[slot] = _joined([(world.log, dict(world.shelves)[slot]) for world in worlds if slot in dict(world.shelves)])
-        return Best(dict(best), lines, {cart: share / whole for cart, share in carts.items()})
+        return Best({cart: share / whole for cart, share in carts.items()}, lines)
 
     def _anew(self, gtin: str, count: int) -> _Row:
         """Items that nobody has weighed."""

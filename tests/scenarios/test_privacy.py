@@ -60,6 +60,25 @@ async def page(port: int) -> bytes:
         return document + json.dumps([watcher.topics, watcher.events]).encode()
 
 
+async def shop_and_serve(store: Rig, code: str) -> None:
+    """Anna buys a bottle, and cannot be forgotten meanwhile; Carla comes to see to the store."""
+    heard = store.stranger
+    await store.show(code)
+    await store.pull()
+    await heard.event("door.opened")
+    assert (await heard.event("access.granted"))["data"].items() >= {"subject": ANNA, "jti": JTI}.items()
+    await store.take("A")
+    store.command("forget", "too-soon", subject=ANNA)
+    assert (await heard.reply("too-soon", "refused"))["reason"] == "busy"
+    assert "busy" in await journal(store, "forget", ANNA, status=1)
+    ended = await store.leave()
+    assert (ended["subject"], ended["total_minor"]) == (ANNA, 1290)
+    await store.show(CARD)
+    await store.pull()
+    assert (await heard.event("session.started", purpose="service"))["data"]["subject"] == CARLA
+    assert (await store.leave())["subject"] == CARLA
+
+
 @pytest.mark.timeout(300)
 async def test_a_person_is_told_to_the_backend_alone_and_forgotten_when_that_is_asked(tmp_path: Path) -> None:
     port = free_port()
@@ -67,20 +86,7 @@ async def test_a_person_is_told_to_the_backend_alone_and_forgotten_when_that_is_
     async with rig(tmp_path, config=config(port)) as store:
         heard = store.stranger
         code = store.code(sub=ANNA, jti=JTI)
-        await store.show(code)
-        await store.pull()
-        await heard.event("door.opened")
-        assert (await heard.event("access.granted"))["data"].items() >= {"subject": ANNA, "jti": JTI}.items()
-        await store.take("A")
-        store.command("forget", "too-soon", subject=ANNA)
-        assert (await heard.reply("too-soon", "refused"))["reason"] == "busy"
-        assert "busy" in await journal(store, "forget", ANNA, status=1)
-        ended = await store.leave()
-        assert (ended["subject"], ended["total_minor"]) == (ANNA, 1290)
-        await store.show(CARD)
-        await store.pull()
-        assert (await heard.event("session.started", purpose="service"))["data"]["subject"] == CARLA
-        assert (await store.leave())["subject"] == CARLA
+        await shop_and_serve(store, code)
         assert ANNA in await journal(store, "export")
         assert CARLA in await journal(store, "show")
         said = json.dumps([[topic, what] for topic, what in heard.messages if not topic.startswith("event/")]).encode()

@@ -66,36 +66,29 @@ def test_what_was_fitted_to_a_window_cannot_speak_against_a_hand() -> None:
     assert usual_odds(waves, 0) > usual_odds(waves, 1) > usual_odds(waves, 2)
 
 
-@pytest.mark.parametrize("rate_hz", [10.0, 20.0, 80.0])
-def test_of_light_hands_that_hold_still_for_seconds_hardly_one_is_taken_for_a_thing(rate_hz: float) -> None:
-    """100 to 150 g for 3 s: their tremor is as small as the noise, so they are asked for a second and more."""
+def told_as_things(presses: int, name: str, grams: tuple[float, float], seconds: float, rate_hz: float) -> int:
+    """How many presses of so many seconds, and of a force in this range, gave a step."""
     told = 0
-    for seed in range(60):
-        rng = Random(f"light {seed}")
-        plate = Plate(f"light {seed}")
+    for seed in range(presses):
+        rng = Random(f"{name} {seed}")
+        plate = Plate(f"{name} {seed}")
         plate.rest(rng.uniform(0.0, 10_000.0))
-        senses, grams = sense(stream_scale(rate_hz)), rng.uniform(100.0, 150.0)
+        senses, force = sense(stream_scale(rate_hz)), rng.uniform(*grams)
         facts: list[Fact] = []
-        for index in range(round(14.0 * rate_hz)):
+        for index in range(round((11.0 + seconds) * rate_hz)):
             if index == round(8.0 * rate_hz):
-                plate.lean(grams, 3.0)
+                plate.lean(force, seconds)
             facts += senses.take(WeightReading("shelf", index / rate_hz, (plate.sample(1 / rate_hz),)))
         told += bool(steps_in(facts))
-    assert told <= 1
+    return told
+
+
+@pytest.mark.parametrize("rate_hz", [10.0, 20.0, 80.0])
+def test_of_light_hands_that_hold_still_for_seconds_hardly_one_is_taken_for_a_thing(rate_hz: float) -> None:
+    """Their tremor is as small as the noise, so they are asked for a second and more."""
+    assert told_as_things(60, "light", (100.0, 150.0), 3.0, rate_hz) <= 1
 
 
 def test_a_hand_that_presses_for_long_has_hardly_more_chances_than_one_that_does_so_shortly() -> None:
-    """250 to 1500 g for 4 s at 10 Hz: with the same odds all the time ten of these would be taken for a thing."""
-    told = 0
-    for seed in range(400):
-        rng = Random(f"long {seed}")
-        plate = Plate(f"long {seed}")
-        plate.rest(rng.uniform(0.0, 10_000.0))
-        senses, grams = sense(stream_scale(10.0)), rng.uniform(250.0, 1500.0)
-        facts: list[Fact] = []
-        for index in range(150):
-            if index == 80:
-                plate.lean(grams, 4.0)
-            facts += senses.take(WeightReading("shelf", index / 10, (plate.sample(0.1),)))
-        told += bool(steps_in(facts))
-    assert told <= 3
+    """With the same odds all the time ten of these would be taken for a thing."""
+    assert told_as_things(400, "long", (250.0, 1500.0), 4.0, 10.0) <= 3

@@ -139,9 +139,11 @@ def _restocked(turn: Turn, session: Session, step: Step) -> None:
         return
     if found.confidence < turn.rules(session.zone).review_below:
         review(turn, session, "low_confidence")
-    if step.delta < 0:
+    waits = False
+    if step.delta > 0:
+        waits = filling.put_in(turn, step)
+    else:
         filling.settle(turn, step.slot)
-    waits = step.delta > 0 and filling.put_in(turn, step)
     _tell(turn, [session], step, _move(found, step.delta), None, found.confidence, found.alternatives)
     stock.move(turn, step.slot, found.gtin, found.quantity if step.delta > 0 else -found.quantity, "restocked")
     if not waits:
