@@ -28,7 +28,7 @@ from device.domain.events import Alternative
 from device.domain.identification import Candidate, Identification, delivery_variance
 
 NONE_PRIOR = 0.0001
-"""One simulated press of a hand in 1,500 is told as a step, and one doing in seven has one; what is not sold is seldom on a shelf."""
+"""One simulated press of a hand in 1,000 is told as a step, and one doing in seven has one; what is not sold is seldom on a shelf."""
 MORE = 0.15
 HANDS = 0.3
 HANDFUL_G = 50.0
@@ -45,7 +45,7 @@ ROUGH_SHARE = 0.005
 ROUGH_G = 3.0
 """One step in two hundred has settled less well than it seemed: a hand still near, a door just slammed."""
 
-COUNTED = 0.9
+COUNTED = 0.97
 """How far the number that stands there is believed when it is said what a part of them may weigh."""
 
 _LOG_TWO_PI = log(2 * pi)
@@ -110,12 +110,14 @@ def plate_variance(grams: float, sd: float) -> float:
 def item_variance(candidate: Candidate, quantity: int) -> float:
     """Variance of the weight of ``quantity`` items: what they differ by among themselves, and that of the mean they have in common.
 
-    The mean that was learned (``mean_sd``) is that of the items that stand there: any of a few differ from their mean by less.
+    The mean that was learned (``mean_sd``) is that of the items that stand there: any of a few differ from their mean by less. What left
+    was there: numbers that are too small for it do not count.
     """
     among = quantity * candidate.grams_sd**2
     if candidate.mean_sd is not None and candidate.counts is not None:
-        standing = sum(count * share for count, share in candidate.counts)
-        among *= 1 - COUNTED * quantity / standing if standing >= quantity else 1.0
+        enough = [(count, share) for count, share in candidate.counts if count >= quantity]
+        standing = sum(count * share for count, share in enough)
+        among *= 1 - COUNTED * quantity * sum(share for _, share in enough) / standing if enough else 1.0
     return among + quantity * quantity * mean_variance(candidate)
 
 

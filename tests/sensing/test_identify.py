@@ -129,3 +129,12 @@ def test_confidence_is_calibrated_on_its_own_model() -> None:
     assert len(bands["sure"]) > 1000
     assert sum(bands["sure"]) / len(bands["sure"]) > 0.99
     assert 0.9 < sum(bands["fair"]) / len(bands["fair"]) < 0.995
+
+
+def test_the_last_bottle_is_known_by_its_weight_though_it_may_have_gone() -> None:
+    """One bottle that was weighed, and three of another product: what weighs just as much is that one, for if it left it was there."""
+    stray = Candidate(GIN.gtin, 1230.0, 6.0, 1, 1.0, 0.8, ((0, 0.2), (1, 0.8)), "misplaced")
+    own = Candidate(WINE.gtin, 1240.0, 6.0, 12, 1.0, 1.5, ((3, 1.0),))
+    found = identify(1230.5, 0.8, [own, stray])
+    assert found.gtin == GIN.gtin
+    assert found.confidence > 0.85
